@@ -1,0 +1,347 @@
+package scs
+
+import (
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// captures holds the values that {scansion:capture:NAME} has seen.
+type captures map[string]string
+
+const (
+	anyValue    = "{scansion:any}"
+	absentValue = "{scansion:absent}"
+	captureHead = "{scansion:capture:"
+	regexpHead  = "{scansion:regexp:"
+	notHead     = "{scansion:not:"
+)
+
+// cutMatcher returns what stands between the head of a matcher and its
+// closing brace, and whether the value is such a matcher.
+func cutMatcher(value, head string) (string, bool) {
+	rest, ok := strings.CutPrefix(value, head)
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(rest, "}")
+}
+
+// checkMatchers reports the first value in the tree that looks like a matcher
+// and is none.
+func checkMatchers(e *Element) error {
+	for _, a := range e.Attrs {
+		switch {
+		case a.Name.Space != nsScansion:
+			if err := checkMatcher(a.Value); err != nil {
+				return err
+			}
+		case a.Name.Local != "strict" && a.Name.Local != "absent":
+			return fmt.Errorf("unknown attribute scansion:%s", a.Name.Local)
+		case a.Value != "true" && a.Value != "false":
+			return fmt.Errorf("scansion:%s is neither true nor false", a.Name.Local)
+		}
+	}
+	if err := checkMatcher(e.Text()); err != nil {
+		return err
+	}
+	for _, k := range e.Elements() {
+		if err := checkMatchers(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkMatcher(value string) error {
+	if !strings.HasPrefix(value, "{scansion:") || value == anyValue || value == absentValue {
+		return nil
+	}
+	if _, ok := cutMatcher(value, notHead); ok {
+		return nil
+	}
+	if name, ok := cutMatcher(value, captureHead); ok && isCaptureName(name) {
+		return nil
+	}
+	if re, ok := cutMatcher(value, regexpHead); ok {
+		_, err := regexp.Compile(re)
+		return err
+	}
+	return fmt.Errorf("unknown matcher %s", value)
+}
+
+func isCaptureName(s string) bool {
+	return s != "" && !strings.ContainsAny(s, "{}$' \t\r\n")
+}
+
+// captureNames lists the names that the tree captures.
+func captureNames(e *Element) []string {
+	var names []string
+	for _, a := range e.Attrs {
+		if name, ok := cutMatcher(a.Value, captureHead); ok {
+			names = append(names, name)
+		}
+	}
+	if name, ok := cutMatcher(e.Text(), captureHead); ok {
+		names = append(names, name)
+	}
+	for _, k := range e.Elements() {
+		names = append(names, captureNames(k)...)
+	}
+	return names
+}
+
+// mismatch says where and why two elements differ.
+type mismatch struct {
+	path   string // names from the stanza down, "/message/body"
+	reason string
+}
+
+func (m *mismatch) String() string { return m.path + ": " + m.reason }
+
+// matchStanza compares a received element with the one a script expects and
+// returns nil when they match; then the captures hold the new values. On a
+// mismatch they are as before.
+func matchStanza(want, got *Element, caps captures) *mismatch {
+	trial := maps.Clone(caps)
+	if trial == nil {
+		trial = captures{}
+	}
+	if m := matchElement(want, got, strictness(want, nil, false), "", trial); m != nil {
+		return m
+	}
+	maps.Copy(caps, trial)
+	return nil
+}
+
+// strictness says how an expected element is matched: as scansion:strict
+// says, else as its parent if it has the same namespace, else strictly unless
+// it is of the stream's own namespaces.
+func strictness(e, parent *Element, parentStrict bool) bool {
+	if v, ok := e.attr(xml.Name{Space: nsScansion, Local: "strict"}); ok {
+		return v == "true"
+	}
+	if parent != nil && parent.Name.Space == e.Name.Space {
+		return parentStrict
+	}
+	return e.Name.Space != nsClient && e.Name.Space != nsStream
+}
+
+func isAbsent(e *Element) bool {
+	v, _ := e.attr(xml.Name{Space: nsScansion, Local: "absent"})
+	return v == "true"
+}
+
+func matchElement(want, got *Element, strict bool, path string, caps captures) *mismatch {
+	path += "/" + got.Name.Local
+	if want.Name != got.Name {
+		return &mismatch{path, fmt.Sprintf("expected <%s xmlns=%q>, received <%s xmlns=%q>",
+			want.Name.Local, want.Name.Space, got.Name.Local, got.Name.Space)}
+	}
+	if m := matchAttrs(want, got, strict, path, caps); m != nil {
+		return m
+	}
+	if m := matchText(want, got, strict, path, caps); m != nil {
+		return m
+	}
+	if strict {
+		return matchInOrder(want, got, path, caps)
+	}
+	return matchAnyOrder(want, got, path, caps)
+}
+
+func matchAttrs(want, got *Element, strict bool, path string, caps captures) *mismatch {
+	for _, a := range want.Attrs {
+		if a.Name.Space == nsScansion {
+			continue
+		}
+		v, ok := got.attr(a.Name)
+		switch {
+		case a.Value == absentValue && ok:
+			return &mismatch{path, fmt.Sprintf("attribute %s must not be there, received %q", attrName(a.Name), v)}
+		case a.Value == absentValue:
+		case !ok:
+			return &mismatch{path, fmt.Sprintf("attribute %s is missing, expected %q", attrName(a.Name), a.Value)}
+		case !matchValue(a.Value, v, caps):
+			return &mismatch{path, fmt.Sprintf("attribute %s: expected %q, received %q", attrName(a.Name), resolve(a.Value, caps), v)}
+		}
+	}
+	if !strict {
+		return nil
+	}
+	for _, a := range got.Attrs {
+		if _, ok := want.attr(a.Name); !ok {
+			return &mismatch{path, fmt.Sprintf("attribute %s=%q is not expected (strict)", attrName(a.Name), a.Value)}
+		}
+	}
+	return nil
+}
+
+func matchText(want, got *Element, strict bool, path string, caps captures) *mismatch {
+	w, g := want.Text(), got.Text()
+	if w == "" && !strict {
+		return nil
+	}
+	if !matchValue(w, g, caps) {
+		return &mismatch{path, fmt.Sprintf("text: expected %q, received %q", resolve(w, caps), g)}
+	}
+	return nil
+}
+
+// matchValue compares one value and notes what it captures.
+func matchValue(want, got string, caps captures) bool {
+	if !strings.HasPrefix(want, "{scansion:") {
+		return want == got
+	}
+	if name, ok := cutMatcher(want, captureHead); ok {
+		if kept, ok := caps[name]; ok {
+			return kept == got
+		}
+		caps[name] = got
+		return true
+	}
+	if re, ok := cutMatcher(want, regexpHead); ok {
+		compiled, err := regexp.Compile("^(?:" + re + ")$")
+		return err == nil && compiled.MatchString(got)
+	}
+	if v, ok := cutMatcher(want, notHead); ok {
+		return v != got
+	}
+	return want == anyValue
+}
+
+// resolve shows the kept value in place of a capture, for messages.
+func resolve(want string, caps captures) string {
+	if name, ok := cutMatcher(want, captureHead); ok {
+		if kept, ok := caps[name]; ok {
+			return kept
+		}
+	}
+	return want
+}
+
+// matchInOrder is the strict rule for children: the same elements in the same
+// order.
+func matchInOrder(want, got *Element, path string, caps captures) *mismatch {
+	ws := slices.DeleteFunc(want.Elements(), isAbsent)
+	gs := got.Elements()
+	for i, w := range ws {
+		if i >= len(gs) {
+			return &mismatch{path, fmt.Sprintf("child <%s> is missing", w.Name.Local)}
+		}
+		if m := matchElement(w, gs[i], childStrict(want, w, true), path, caps); m != nil {
+			return m
+		}
+	}
+	if len(gs) > len(ws) {
+		return &mismatch{path, fmt.Sprintf("child <%s xmlns=%q> is not expected (strict)",
+			gs[len(ws)].Name.Local, gs[len(ws)].Name.Space)}
+	}
+	return nil
+}
+
+// matchAnyOrder is the non-strict rule for children: each expected one has a
+// received one of its own. Pairs are found as a maximum matching, so that a
+// vague expectation never takes the child that an exact one needs. While the
+// pairs are sought a capture that holds no value yet fits any value; that the
+// found pairs agree on the captures is checked after.
+func matchAnyOrder(want, got *Element, path string, caps captures) *mismatch {
+	gs := got.Elements()
+	var ws []*Element
+	for _, w := range want.Elements() {
+		if !isAbsent(w) {
+			ws = append(ws, w)
+			continue
+		}
+		for _, g := range gs {
+			if matchElement(w, g, childStrict(want, w, false), path, maps.Clone(caps)) == nil {
+				return &mismatch{path, fmt.Sprintf("child <%s> must not be there", w.Name.Local)}
+			}
+		}
+	}
+	kept := make(map[[2]int]captures)
+	fits := func(w, g int) bool {
+		trial := maps.Clone(caps)
+		if matchElement(ws[w], gs[g], childStrict(want, ws[w], false), path, trial) != nil {
+			return false
+		}
+		kept[[2]int{w, g}] = trial
+		return true
+	}
+	pairs, lone := pairUp(len(ws), len(gs), fits)
+	if lone >= 0 {
+		return explainLone(want, ws[lone], gs, pairs, path, caps)
+	}
+	for w, g := range pairs {
+		for name, value := range kept[[2]int{w, g}] {
+			if old, ok := caps[name]; ok && old != value {
+				return &mismatch{path, fmt.Sprintf("captured %s is both %q and %q", name, old, value)}
+			}
+			caps[name] = value
+		}
+	}
+	return nil
+}
+
+func childStrict(parent, child *Element, parentStrict bool) bool {
+	return strictness(child, parent, parentStrict)
+}
+
+// explainLone finds the most telling reason why one expected child has no
+// partner: the difference to a free child of the same name, if there is one.
+func explainLone(want, lone *Element, gs []*Element, pairs []int, path string, caps captures) *mismatch {
+	for i, g := range gs {
+		if g.Name == lone.Name && !slices.Contains(pairs, i) {
+			if m := matchElement(lone, g, childStrict(want, lone, false), path, maps.Clone(caps)); m != nil {
+				return m
+			}
+		}
+	}
+	return &mismatch{path, fmt.Sprintf("child <%s xmlns=%q> is missing", lone.Name.Local, lone.Name.Space)}
+}
+
+// pairUp gives each of n wanted things one of m offered things that fits it,
+// no thing twice: pairs[w] is the offer for w. If that cannot be done, lone
+// is a wanted thing left over (and pairs[lone] is -1); otherwise it is -1.
+// It is Kuhn's augmenting-path algorithm; fits is asked once for each pair.
+func pairUp(n, m int, fits func(w, g int) bool) (pairs []int, lone int) {
+	edges := make([][]int, n)
+	for w := range n {
+		for g := range m {
+			if fits(w, g) {
+				edges[w] = append(edges[w], g)
+			}
+		}
+	}
+	owner := slices.Repeat([]int{-1}, m)
+	var claim func(w int, seen []bool) bool
+	claim = func(w int, seen []bool) bool {
+		for _, g := range edges[w] {
+			if seen[g] {
+				continue
+			}
+			seen[g] = true
+			if owner[g] < 0 || claim(owner[g], seen) {
+				owner[g] = w
+				return true
+			}
+		}
+		return false
+	}
+	lone = -1
+	for w := range n {
+		if !claim(w, make([]bool, m)) && lone < 0 {
+			lone = w
+		}
+	}
+	pairs = slices.Repeat([]int{-1}, n)
+	for g, w := range owner {
+		if w >= 0 {
+			pairs[w] = g
+		}
+	}
+	return pairs, lone
+}

@@ -1,0 +1,395 @@
+package scs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Play acts the script out once and returns an *Error for the first act that
+// fails, nil when all went as written. When it returns, every connection is
+// closed and no goroutine of it is left. Several plays may run at once.
+func (s *Script) Play(ctx context.Context, opt Options) error {
+	opt = opt.withDefaults()
+	p := &play{script: s, opt: opt, caps: captures{}}
+	for i := range s.Cast {
+		c := &s.Cast[i]
+		p.actors = append(p.actors, &actor{Character: c, opt: opt, trace: p.tracer(c.Name)})
+	}
+	defer p.leave(ctx)
+	if err := p.ensureAccounts(ctx); err != nil {
+		return err
+	}
+	for i := range s.Acts {
+		act := &s.Acts[i]
+		if err := p.perform(ctx, act); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// play is one performance of a script.
+type play struct {
+	script *Script
+	opt    Options
+	actors []*actor
+	caps   captures
+	logMu  sync.Mutex // Log is written by the readers too
+}
+
+// tracer logs what one character sends and receives.
+func (p *play) tracer(name string) func(byte, string) {
+	if p.opt.Log == nil {
+		return func(byte, string) {}
+	}
+	return func(dir byte, text string) { p.logf("%s %c %s\n", name, dir, text) }
+}
+
+func (p *play) logf(format string, args ...any) {
+	if p.opt.Log == nil {
+		return
+	}
+	p.logMu.Lock()
+	defer p.logMu.Unlock()
+	fmt.Fprintf(p.opt.Log, format, args...)
+}
+
+func (p *play) ensureAccounts(ctx context.Context) error {
+	if p.opt.EnsureAccount == nil {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, a := range p.actors {
+		if seen[a.JID] || a.Props["account"] == "none" {
+			continue
+		}
+		seen[a.JID] = true
+		if err := p.opt.EnsureAccount(ctx, a.JID, a.Password()); err != nil {
+			return &Error{Script: p.script.Name, Line: a.Line, Msg: "account " + a.JID, Err: err}
+		}
+	}
+	return nil
+}
+
+// leave ends what connections are open, in order if the servers answer soon.
+func (p *play) leave(ctx context.Context) {
+	for _, a := range p.actors {
+		if a.link != nil {
+			_ = a.link.sendClose()
+		}
+	}
+	for _, a := range p.actors {
+		if a.link != nil {
+			_, _ = a.link.awaitEnd(ctx, min(time.Second, p.opt.Timeout))
+			a.hangUp()
+		}
+	}
+}
+
+func (p *play) fail(act *Act, format string, args ...any) error {
+	return &Error{Script: p.script.Name, Line: act.Line, Msg: fmt.Sprintf(format, args...)}
+}
+
+// wrap makes an act's error one of the script.
+func (p *play) wrap(act *Act, err error) error {
+	var own *Error
+	if err == nil || errors.As(err, &own) {
+		return err
+	}
+	return &Error{Script: p.script.Name, Line: act.Line,
+		Msg: fmt.Sprintf("%s %s", p.actors[act.Who].Name, act.Verb), Err: err}
+}
+
+func (p *play) perform(ctx context.Context, act *Act) error {
+	a := p.actors[act.Who]
+	p.logf("%s:%d: %s %s\n", p.script.Name, act.Line, a.Name, act.Verb)
+	switch act.Verb {
+	case Connects:
+		return p.wrap(act, a.connects(ctx))
+	case Opens:
+		return p.wrap(act, a.opens(ctx))
+	case LogsIn:
+		return p.wrap(act, a.logsIn(ctx))
+	case Binds:
+		return p.wrap(act, a.binds(ctx))
+	case FailsToConnect:
+		return p.wrap(act, p.failsToConnect(ctx, act))
+	case Resumes:
+		return p.wrap(act, p.resumes(ctx, act))
+	case Disconnects:
+		return p.wrap(act, a.disconnects(ctx))
+	case DisconnectsHard:
+		a.hangUp()
+		return nil
+	}
+	if a.link == nil {
+		return p.fail(act, "%s is not connected", a.Name)
+	}
+	switch act.Verb {
+	case IsDisconnected:
+		return p.isDisconnected(ctx, act)
+	case ReceivesNothing:
+		return p.receivesNothing(ctx, act)
+	}
+	text, err := p.expand(act)
+	if err != nil {
+		return err
+	}
+	switch act.Verb {
+	case Sends, SendsRaw:
+		return p.wrap(act, a.link.send(strings.TrimSpace(text)))
+	case ReceivesAllOf:
+		return p.receivesAllOf(ctx, act, text)
+	default:
+		return p.receives(ctx, act, text)
+	}
+}
+
+// expand fills the variables of an act's body in.
+func (p *play) expand(act *Act) (string, error) {
+	text, err := p.script.expand(act.Body,
+		func(name string) (string, bool) { v, ok := p.caps[name]; return v, ok },
+		func(who int, part string) (string, error) { return p.actors[who].part(part) })
+	if err != nil {
+		return "", &Error{Script: p.script.Name, Line: act.BodyLine, Msg: err.Error()}
+	}
+	return text, nil
+}
+
+func (p *play) elements(act *Act) ([]*Element, error) {
+	if act.Body == "" {
+		return nil, nil
+	}
+	text, err := p.expand(act)
+	if err != nil {
+		return nil, err
+	}
+	elems, line, err := parseElements(text)
+	if err != nil {
+		return nil, &Error{Script: p.script.Name, Line: act.BodyLine + max(line, 0), Msg: "bad XML", Err: err}
+	}
+	return elems, nil
+}
+
+// failsToConnect wants the negotiation to be refused, by the given element if
+// there is one.
+func (p *play) failsToConnect(ctx context.Context, act *Act) error {
+	a := p.actors[act.Who]
+	want, err := p.elements(act)
+	if err != nil {
+		return err
+	}
+	err = a.connects(ctx)
+	var no *refused
+	switch {
+	case err == nil:
+		return p.fail(act, "%s connected as %s", a.Name, a.full)
+	case len(want) == 0 && !errors.As(err, &no):
+		return err
+	case len(want) == 0:
+	case !errors.As(err, &no):
+		return err
+	default:
+		if m := matchStanza(want[0], no.got, p.caps); m != nil {
+			return p.mismatched(act, m, want[0], no.got)
+		}
+	}
+	a.hangUp()
+	return nil
+}
+
+func (p *play) resumes(ctx context.Context, act *Act) error {
+	want, err := p.elements(act)
+	if err != nil {
+		return err
+	}
+	got, err := p.actors[act.Who].resumes(ctx)
+	if err != nil || len(want) == 0 {
+		return err
+	}
+	if m := matchStanza(want[0], got, p.caps); m != nil {
+		return p.mismatched(act, m, want[0], got)
+	}
+	return nil
+}
+
+func (p *play) isDisconnected(ctx context.Context, act *Act) error {
+	a := p.actors[act.Who]
+	last, err := a.link.awaitEnd(ctx, p.limit(act))
+	if err != nil {
+		return p.fail(act, "%s is still connected", a.Name)
+	}
+	if last != nil && !last.is(nsStream, "error") {
+		return &Error{Script: p.script.Name, Line: act.Line,
+			Msg: fmt.Sprintf("%s received %s before the end of the stream", a.Name, describe(last)), Detail: last.String()}
+	}
+	a.hangUp()
+	return nil
+}
+
+func (p *play) limit(act *Act) time.Duration {
+	if act.Within > 0 {
+		return act.Within
+	}
+	return p.opt.Timeout
+}
+
+func (p *play) mismatched(act *Act, m *mismatch, want, got *Element) error {
+	return &Error{Script: p.script.Name, Line: act.Line,
+		Msg:    fmt.Sprintf("%s %s: %s", p.actors[act.Who].Name, act.Verb, m),
+		Detail: diffStanza(want, got, p.caps)}
+}
+
+// next takes the next element that the script is to see.
+func (p *play) next(ctx context.Context, act *Act, deadline time.Time, wanted []*Element) (*Element, error) {
+	a := p.actors[act.Who]
+	for {
+		e, err := a.link.box.next(ctx, time.Until(deadline))
+		if err != nil {
+			return nil, err
+		}
+		over, err := a.passesOver(e.elem, wanted)
+		if err != nil {
+			return nil, err
+		}
+		if !over {
+			a.noteStream(e.elem)
+			return e.elem, nil
+		}
+	}
+}
+
+// missed says that an awaited element did not come.
+func (p *play) missed(act *Act, err error, wanted []*Element) error {
+	var lines []string
+	for _, w := range wanted {
+		for _, line := range render(w) {
+			lines = append(lines, "  "+line)
+		}
+	}
+	a := p.actors[act.Who]
+	return &Error{Script: p.script.Name, Line: act.Line, Err: err,
+		Msg: fmt.Sprintf("%s received no %s", a.Name, describe(wanted[0])), Detail: "expected:\n" + strings.Join(lines, "\n")}
+}
+
+// receives takes the next elements in order.
+func (p *play) receives(ctx context.Context, act *Act, text string) error {
+	want, _, err := parseElements(text)
+	if err != nil {
+		return p.fail(act, "bad XML: %v", err)
+	}
+	deadline := time.Now().Add(p.limit(act))
+	for i, w := range want {
+		got, err := p.next(ctx, act, deadline, want[i:i+1])
+		if err != nil {
+			return p.missed(act, err, want[i:])
+		}
+		if m := matchStanza(w, got, p.caps); m != nil {
+			return p.mismatched(act, m, w, got)
+		}
+	}
+	return nil
+}
+
+// receivesAllOf takes as many elements as are expected, each of which must
+// have an expectation of its own. The pairs are found anew with each arrival,
+// so that a vague expectation yields to an exact one; captures are kept when
+// all have come.
+func (p *play) receivesAllOf(ctx context.Context, act *Act, text string) error {
+	want, _, err := parseElements(text)
+	if err != nil {
+		return p.fail(act, "bad XML: %v", err)
+	}
+	deadline := time.Now().Add(p.limit(act))
+	var got []*Element
+	fits := func(g, w int) bool { return matchStanza(want[w], got[g], cloneCaptures(p.caps)) == nil }
+	var pairs []int
+	for len(got) < len(want) {
+		e, err := p.next(ctx, act, deadline, want)
+		if err != nil {
+			return p.missed(act, err, p.unmet(want, pairs))
+		}
+		got = append(got, e)
+		previous := pairs
+		lone := 0
+		if pairs, lone = pairUp(len(got), len(want), fits); lone >= 0 {
+			return p.unwanted(act, e, p.unmet(want, previous))
+		}
+	}
+	for g, w := range pairs {
+		if m := matchStanza(want[w], got[g], p.caps); m != nil {
+			return p.mismatched(act, m, want[w], got[g])
+		}
+	}
+	return nil
+}
+
+func cloneCaptures(c captures) captures {
+	out := captures{}
+	for k, v := range c {
+		out[k] = v
+	}
+	return out
+}
+
+// unmet lists the expectations that no element has met.
+func (p *play) unmet(want []*Element, pairs []int) []*Element {
+	var out []*Element
+	for i, w := range want {
+		if !slices.Contains(pairs, i) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// unwanted reports an element that none of the expectations left fits, with a
+// diff against the one most like it.
+func (p *play) unwanted(act *Act, got *Element, left []*Element) error {
+	best := left[0]
+	for _, w := range left {
+		if likeness(w, got) > likeness(best, got) {
+			best = w
+		}
+	}
+	m := matchStanza(best, got, cloneCaptures(p.caps))
+	if m == nil { // it fits, but another element needs the place
+		m = &mismatch{"/" + got.Name.Local, "one more than expected of its kind"}
+	}
+	return p.mismatched(act, m, best, got)
+}
+
+// likeness counts what two elements share.
+func likeness(w, g *Element) int {
+	n := 0
+	if w.Name == g.Name {
+		n += 4
+	}
+	for _, a := range w.Attrs {
+		if v, ok := g.attr(a.Name); ok && v == a.Value {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *play) receivesNothing(ctx context.Context, act *Act) error {
+	wait := p.opt.Quiet
+	if act.Within > 0 {
+		wait = act.Within
+	}
+	got, err := p.next(ctx, act, time.Now().Add(wait), nil)
+	switch {
+	case errors.Is(err, errTimeout):
+		return nil
+	case err != nil:
+		return p.wrap(act, err)
+	}
+	return &Error{Script: p.script.Name, Line: act.Line,
+		Msg: fmt.Sprintf("%s received %s where nothing was expected", p.actors[act.Who].Name, describe(got)), Detail: got.String()}
+}
