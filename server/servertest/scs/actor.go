@@ -122,10 +122,10 @@ func (a *actor) resumes(ctx context.Context) (*Element, error) {
 
 func (a *actor) h() string { return strconv.FormatUint(uint64(a.handled), 10) }
 
-// disconnects ends the stream in order.
+// disconnects ends the stream in order. Without one there is nothing to do.
 func (a *actor) disconnects(ctx context.Context) error {
 	if a.link == nil {
-		return errNotConnected
+		return nil
 	}
 	err := a.link.closeStream(ctx, a.opt.Timeout)
 	a.link = nil
@@ -155,9 +155,11 @@ func (a *actor) noteStream(e *Element) {
 }
 
 // passesOver reports whether the script is not shown this element: an <r/> or
-// <a/> that none of the expected elements is. The <r/> is answered.
+// <a/> that none of the expected elements is, and with Options.PassPresence a
+// presence too. The <r/> is answered.
 func (a *actor) passesOver(e *Element, wanted []*Element) (bool, error) {
-	if !e.is(nsSM, "r") && !e.is(nsSM, "a") {
+	presence := a.opt.PassPresence && len(wanted) > 0 && e.is(nsClient, "presence")
+	if !presence && !e.is(nsSM, "r") && !e.is(nsSM, "a") {
 		return false, nil
 	}
 	for _, w := range wanted {

@@ -26,7 +26,7 @@ func settle(want, got *Element, strict bool, caps captures) *Element {
 	}
 	settleAttrs(out, want, got, strict, caps)
 	text := want.Text()
-	if text == "" && !strict || text != "" && matchValue(text, got.Text(), maps.Clone(caps)) {
+	if text == "" && !wantsNoText(want) || text != "" && matchValue(text, got.Text(), maps.Clone(caps)) {
 		text = got.Text()
 	}
 	if text != "" {

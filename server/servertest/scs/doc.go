@@ -42,7 +42,8 @@
 //	X disconnects hard             cuts the socket, says nothing
 //	X is disconnected              waits for the server to end the stream
 //	X sends: XML                   one or more elements in one write
-//	X sends raw: TEXT              bytes as written; they need not be XML
+//	X sends raw: TEXT              the text as written, but for the white space
+//	                               around it; it need not be XML
 //	X receives: XML                the next element (or elements, in order)
 //	X receives within 2s: XML      the same with its own time limit
 //	X receives all of: XML         the next elements, in any order
@@ -51,9 +52,10 @@
 //
 // A [Client] takes the properties jid, password, resource, mechanism (a SASL
 // mechanism's name), tls (starttls, direct or none), lang (the stream's
-// xml:lang, "en" when absent), connect_host and connect_port, acks ("script"
-// when the script answers the server's <r/> itself) and account ("none" when
-// no account may be made for it beforehand).
+// xml:lang, "en" when absent), acks ("script" when the script answers the
+// server's <r/> itself) and account ("none" when no account may be made for
+// it beforehand). connect_host and connect_port are read and ignored: which
+// server is played against is the runner's to choose.
 //
 // # Matching
 //
@@ -62,7 +64,8 @@
 // stanza is matched non-strictly, and so is everything in the jabber:client
 // namespace; an element of another namespace is matched strictly with its
 // children. The attribute scansion:strict="true" or "false" says otherwise.
-// Text is compared without the white space around it.
+// Text is compared without the white space around it; an element written
+// without text fits any text, unless it carries scansion:strict="true" itself.
 //
 // Values, of an attribute or as the whole text of an element:
 //
@@ -86,6 +89,11 @@
 // expects one. A passed-over <r/> is answered with the number of stanzas the
 // script has received so far, and a resumption says the same number: a stanza
 // that reached the socket but no "receives" act was not handled.
+//
+// Acts of different characters are not ordered by the network. Before a
+// character acts on the server while another's last words may still be under
+// way, with nothing received since, the runner waits for Options.Settle. In a
+// synctest bubble that makes such scripts deterministic.
 //
 // The scansion language is described at
 // https://matthewwild.co.uk/projects/scansion/.

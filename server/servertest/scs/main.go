@@ -28,6 +28,7 @@ type flags struct {
 	repeat, parallel                 int
 	only, skip                       string
 	junit                            string
+	passPresence                     bool
 	tap, check, verbose              bool
 	files                            []string
 }
@@ -52,6 +53,7 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	set.BoolVar(&f.fresh, "fresh", false, "register new accounts for every script and remove them after it")
 	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "time limit of a step")
 	set.DurationVar(&f.quiet, "quiet", 300*time.Millisecond, "how long \"receives nothing\" watches")
+	set.BoolVar(&f.passPresence, "pass-presence", false, "pass over presence where a message or IQ is expected")
 	set.IntVar(&f.repeat, "repeat", 1, "play every script this `often`")
 	set.IntVar(&f.parallel, "parallel", 1, "play this `many` scripts at a time (with --fresh, unless they share no account)")
 	set.StringVar(&f.only, "only-tags", "", "play only scripts with one of these `tags`, separated by commas")
@@ -189,6 +191,7 @@ func (f *flags) options() (Options, error) {
 	opt := Options{
 		Dial:      func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", host) },
 		DirectTLS: f.tls == "direct", PlainPassword: f.plain, Timeout: f.timeout, Quiet: f.quiet,
+		PassPresence: f.passPresence,
 	}
 	if f.tls != "none" {
 		config, err := f.tlsConfig()

@@ -33,6 +33,13 @@ type Options struct {
 	Timeout time.Duration
 	// Quiet is how long "receives nothing" watches; 300 ms when zero.
 	Quiet time.Duration
+	// Settle is how long a character waits before it acts while what another
+	// sent may not be processed yet; 50 ms when zero, none when negative.
+	Settle time.Duration
+	// PassPresence makes a "receives" that expects no presence pass over the
+	// presence stanzas before what it expects. Scripts written for other
+	// runners count on it; it hides a presence that nobody should have got.
+	PassPresence bool
 	// Log, when set, receives every act and every element in both directions.
 	Log io.Writer
 }
@@ -43,6 +50,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Quiet <= 0 {
 		o.Quiet = 300 * time.Millisecond
+	}
+	if o.Settle == 0 {
+		o.Settle = 50 * time.Millisecond
 	}
 	return o
 }

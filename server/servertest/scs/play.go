@@ -15,7 +15,7 @@ import (
 // closed and no goroutine of it is left. Several plays may run at once.
 func (s *Script) Play(ctx context.Context, opt Options) error {
 	opt = opt.withDefaults()
-	p := &play{script: s, opt: opt, caps: captures{}}
+	p := &play{script: s, opt: opt, caps: captures{}, spoke: -1}
 	for i := range s.Cast {
 		c := &s.Cast[i]
 		p.actors = append(p.actors, &actor{Character: c, opt: opt, trace: p.tracer(c.Name)})
@@ -26,6 +26,9 @@ func (s *Script) Play(ctx context.Context, opt Options) error {
 	}
 	for i := range s.Acts {
 		act := &s.Acts[i]
+		if err := p.settle(ctx, act); err != nil {
+			return p.wrap(act, err)
+		}
 		if err := p.perform(ctx, act); err != nil {
 			return err
 		}
@@ -40,6 +43,35 @@ type play struct {
 	actors []*actor
 	caps   captures
 	logMu  sync.Mutex // Log is written by the readers too
+	spoke  int        // who sent something after the last "receives"; -1 for nobody
+}
+
+// settle gives the server time to process what one character sent before
+// another one acts, and keeps book of who sent.
+func (p *play) settle(ctx context.Context, act *Act) error {
+	switch act.Verb {
+	case Receives, ReceivesAllOf, ReceivesNothing, IsDisconnected:
+		p.spoke = -1
+		return nil
+	}
+	previous := p.spoke
+	switch act.Verb {
+	case Sends, SendsRaw, DisconnectsHard:
+		p.spoke = act.Who
+	default: // these wait for the server's answer
+		p.spoke = -1
+	}
+	if previous < 0 || previous == act.Who {
+		return nil
+	}
+	timer := time.NewTimer(p.opt.Settle)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // tracer logs what one character sends and receives.
@@ -257,8 +289,8 @@ func (p *play) next(ctx context.Context, act *Act, deadline time.Time, wanted []
 		if err != nil {
 			return nil, err
 		}
+		a.noteStream(e.elem)
 		if !over {
-			a.noteStream(e.elem)
 			return e.elem, nil
 		}
 	}
