@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +21,10 @@ type actor struct {
 	resumeID string // of the last <enabled/>; "" when there is none
 	handled  uint32 // stanzas received since <enabled/>, modulo 2^32 (XEP-0198 §4)
 	counting bool   // <enabled/> was received
+
+	requests int // IQs sent by the runner itself
+
+	optional []*Element // what "may receive" announced and has not come
 }
 
 var errNotConnected = errors.New("is not connected")
@@ -29,6 +35,7 @@ func (a *actor) opens(ctx context.Context) error {
 		a.link.cut()
 		a.link = nil
 	}
+	a.optional = nil
 	ctx, cancel := context.WithTimeout(ctx, a.opt.Timeout)
 	defer cancel()
 	conn, err := a.opt.Dial(ctx, a.JID)
@@ -171,6 +178,18 @@ func (a *actor) passesOver(e *Element, wanted []*Element) (bool, error) {
 		return true, a.link.send("<a xmlns='" + nsSM + "' h='" + a.h() + "'/>")
 	}
 	return true, nil
+}
+
+// takesOptional reports whether the element is one that "may receive"
+// announced; each announcement serves once.
+func (a *actor) takesOptional(e *Element, caps captures) bool {
+	for i, o := range a.optional {
+		if matchStanza(o, e, maps.Clone(caps)) == nil {
+			a.optional = slices.Delete(a.optional, i, i+1)
+			return true
+		}
+	}
+	return false
 }
 
 // part gives the variables ${X's PART}.

@@ -29,6 +29,8 @@
 // name may hold spaces and apostrophes ("Juliet's phone"). The colon after an
 // act is optional, and one short element may stand on the act's own line.
 //
+//	X befriends Y                  a subscription both ways, made on connections
+//	                               of its own before the acts that matter
 //	X connects                     stream, TLS, SASL, resource binding
 //	X fails to connect: [XML]      the same, refused; XML is the <failure/>,
 //	                               stream error or IQ error that says so
@@ -47,6 +49,8 @@
 //	X receives: XML                the next element (or elements, in order)
 //	X receives within 2s: XML      the same with its own time limit
 //	X receives all of: XML         the next elements, in any order
+//	X may receive: XML             from now on the element is passed over, once,
+//	                               where another one is expected
 //	X receives nothing             no element for a short while
 //	X receives nothing for 500ms   no element for that long
 //

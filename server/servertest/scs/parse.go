@@ -204,7 +204,7 @@ func (p *parser) act() error {
 		return p.errorf(a.Line, "no character of the cast begins this line: %q", clip(line))
 	}
 	rest := strings.TrimSpace(line[len(p.script.Cast[a.Who].Name):])
-	inline, err := a.parsePhrase(rest)
+	inline, err := a.parsePhrase(rest, p.script)
 	if err != nil {
 		return p.errorf(a.Line, "%v", err)
 	}
@@ -261,7 +261,7 @@ func (p *parser) body(wanted bool) string {
 
 // parsePhrase reads what follows the name: the verb, its time, and XML on the
 // same line, which it returns.
-func (a *Act) parsePhrase(rest string) (inline string, err error) {
+func (a *Act) parsePhrase(rest string, cast *Script) (inline string, err error) {
 	if i := strings.IndexByte(rest, '<'); i >= 0 {
 		rest, inline = strings.TrimSpace(rest[:i]), rest[i:]
 	}
@@ -285,7 +285,7 @@ func (a *Act) parsePhrase(rest string) (inline string, err error) {
 	found := false
 	for _, v := range []Verb{
 		FailsToConnect, Connects, Opens, LogsIn, Binds, Resumes, DisconnectsHard, Disconnects, IsDisconnected,
-		SendsRaw, Sends, ReceivesAllOf, ReceivesNothing, Receives,
+		SendsRaw, Sends, ReceivesAllOf, ReceivesNothing, Receives, MayReceive, Befriends,
 	} {
 		if take(v.String()) {
 			a.Verb, found = v, true
@@ -309,6 +309,13 @@ func (a *Act) parsePhrase(rest string) (inline string, err error) {
 	}
 	if a.Verb == Receives && take("all of") {
 		a.Verb = ReceivesAllOf
+	}
+	if a.Verb == Befriends {
+		friend := strings.Join(words, " ")
+		if a.Whom = cast.character(friend); a.Whom < 0 || cast.Cast[a.Whom].JID == cast.Cast[a.Who].JID {
+			return "", fmt.Errorf("%q is no other character of the cast", clip(friend))
+		}
+		words = nil
 	}
 	if len(words) > 0 {
 		return "", fmt.Errorf("%q after %q is not understood", clip(strings.Join(words, " ")), a.Verb)

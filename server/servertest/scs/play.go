@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,6 +51,8 @@ type play struct {
 // another one acts, and keeps book of who sent.
 func (p *play) settle(ctx context.Context, act *Act) error {
 	switch act.Verb {
+	case MayReceive:
+		return nil
 	case Receives, ReceivesAllOf, ReceivesNothing, IsDisconnected:
 		p.spoke = -1
 		return nil
@@ -64,14 +67,7 @@ func (p *play) settle(ctx context.Context, act *Act) error {
 	if previous < 0 || previous == act.Who {
 		return nil
 	}
-	timer := time.NewTimer(p.opt.Settle)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep(ctx, p.opt.Settle)
 }
 
 // tracer logs what one character sends and receives.
@@ -159,6 +155,9 @@ func (p *play) perform(ctx context.Context, act *Act) error {
 		a.hangUp()
 		return nil
 	}
+	if act.Verb == Befriends {
+		return p.wrap(act, befriend(ctx, a, p.actors[act.Whom]))
+	}
 	if a.link == nil {
 		return p.fail(act, "%s is not connected", a.Name)
 	}
@@ -175,6 +174,10 @@ func (p *play) perform(ctx context.Context, act *Act) error {
 	switch act.Verb {
 	case Sends, SendsRaw:
 		return p.wrap(act, a.link.send(strings.TrimSpace(text)))
+	case MayReceive:
+		elems, _, err := parseElements(text)
+		a.optional = append(a.optional, elems...)
+		return p.wrap(act, err)
 	case ReceivesAllOf:
 		return p.receivesAllOf(ctx, act, text)
 	default:
@@ -290,10 +293,17 @@ func (p *play) next(ctx context.Context, act *Act, deadline time.Time, wanted []
 			return nil, err
 		}
 		a.noteStream(e.elem)
-		if !over {
-			return e.elem, nil
+		if over || !p.fitsAny(wanted, e.elem) && a.takesOptional(e.elem, p.caps) {
+			continue
 		}
+		return e.elem, nil
 	}
+}
+
+func (p *play) fitsAny(wanted []*Element, e *Element) bool {
+	return slices.ContainsFunc(wanted, func(w *Element) bool {
+		return matchStanza(w, e, maps.Clone(p.caps)) == nil
+	})
 }
 
 // missed says that an awaited element did not come.
@@ -339,10 +349,10 @@ func (p *play) receivesAllOf(ctx context.Context, act *Act, text string) error {
 	}
 	deadline := time.Now().Add(p.limit(act))
 	var got []*Element
-	fits := func(g, w int) bool { return matchStanza(want[w], got[g], cloneCaptures(p.caps)) == nil }
+	fits := func(g, w int) bool { return matchStanza(want[w], got[g], maps.Clone(p.caps)) == nil }
 	var pairs []int
 	for len(got) < len(want) {
-		e, err := p.next(ctx, act, deadline, want)
+		e, err := p.next(ctx, act, deadline, p.unmet(want, pairs))
 		if err != nil {
 			return p.missed(act, err, p.unmet(want, pairs))
 		}
@@ -359,14 +369,6 @@ func (p *play) receivesAllOf(ctx context.Context, act *Act, text string) error {
 		}
 	}
 	return nil
-}
-
-func cloneCaptures(c captures) captures {
-	out := captures{}
-	for k, v := range c {
-		out[k] = v
-	}
-	return out
 }
 
 // unmet lists the expectations that no element has met.
@@ -389,7 +391,7 @@ func (p *play) unwanted(act *Act, got *Element, left []*Element) error {
 			best = w
 		}
 	}
-	m := matchStanza(best, got, cloneCaptures(p.caps))
+	m := matchStanza(best, got, maps.Clone(p.caps))
 	if m == nil { // it fits, but another element needs the place
 		m = &mismatch{"/" + got.Name.Local, "one more than expected of its kind"}
 	}

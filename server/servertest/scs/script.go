@@ -72,6 +72,8 @@ const (
 	Receives
 	ReceivesAllOf
 	ReceivesNothing
+	MayReceive
+	Befriends
 )
 
 var verbNames = [...]string{
@@ -79,6 +81,7 @@ var verbNames = [...]string{
 	Binds: "binds", Resumes: "resumes", Disconnects: "disconnects", DisconnectsHard: "disconnects hard",
 	IsDisconnected: "is disconnected", Sends: "sends", SendsRaw: "sends raw", Receives: "receives",
 	ReceivesAllOf: "receives all of", ReceivesNothing: "receives nothing",
+	MayReceive: "may receive", Befriends: "befriends",
 }
 
 // String returns the verb as a script writes it.
@@ -88,7 +91,7 @@ func (v Verb) String() string { return verbNames[v] }
 // never (-1).
 func (v Verb) takesBody() int {
 	switch v {
-	case Sends, SendsRaw, Receives, ReceivesAllOf:
+	case Sends, SendsRaw, Receives, ReceivesAllOf, MayReceive:
 		return +1
 	case FailsToConnect, Resumes:
 		return 0
@@ -101,6 +104,7 @@ type Act struct {
 	Line     int // from 1
 	Who      int // index into Cast
 	Verb     Verb
+	Whom     int           // index into Cast, of the friend that Befriends names
 	Body     string        // XML or raw text, variables not yet expanded
 	BodyLine int           // line of the body's first line
 	Within   time.Duration // time limit, or how long nothing may come; 0 for the default
