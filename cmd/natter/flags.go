@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -12,8 +13,9 @@ import (
 // allowed after positional arguments, and errors that say what to do next.
 type flags struct {
 	*flag.FlagSet
-	help string
-	std  stdio
+	help    string
+	std     stdio
+	account []string // names of the flags that accountFlags added
 }
 
 // newFlags returns the flag set of the named verb. help is the text below the
@@ -118,24 +120,33 @@ func (fs *flags) usageLine() string {
 // writeHelp prints usage, text and flags, the flags in two aligned columns.
 func (fs *flags) writeHelp(w io.Writer) {
 	fmt.Fprintf(w, "Usage: %s\n%s", fs.usageLine(), fs.help)
-	var rows [][2]string
+	var own, account [][2]string
 	width := 0
 	fs.VisitAll(func(f *flag.Flag) {
 		value, usage := flag.UnquoteUsage(f)
 		left := strings.TrimRight("--"+f.Name+" "+value, " ")
-		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "0s" && f.DefValue != "false" {
+		if !slices.Contains([]string{"", "0", "0s", "-1", "false"}, f.DefValue) {
 			usage += " (default " + f.DefValue + ")"
 		}
-		rows = append(rows, [2]string{left, usage})
 		width = max(width, len(left))
+		if slices.Contains(fs.account, f.Name) {
+			account = append(account, [2]string{left, usage})
+		} else {
+			own = append(own, [2]string{left, usage})
+		}
 	})
-	if len(rows) > 0 {
-		fmt.Fprint(w, "\nFlags:\n")
+	block := func(title string, rows [][2]string) {
+		if len(rows) == 0 {
+			return
+		}
+		fmt.Fprintf(w, "\n%s:\n", title)
+		for _, row := range rows {
+			indent := "\n" + strings.Repeat(" ", width+4)
+			fmt.Fprintf(w, "  %-*s  %s\n", width, row[0], strings.ReplaceAll(row[1], "\n", indent))
+		}
 	}
-	for _, row := range rows {
-		indent := "\n" + strings.Repeat(" ", width+4)
-		fmt.Fprintf(w, "  %-*s  %s\n", width, row[0], strings.ReplaceAll(row[1], "\n", indent))
-	}
+	block("Flags", own)
+	block("Flags of every verb that logs in", account)
 }
 
 // listFlag is a flag that may be given several times.

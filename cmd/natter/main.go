@@ -30,6 +30,13 @@ type verb struct {
 // is the client, the second the server.
 func verbs() []verb {
 	return []verb{
+		{"send", "JID TEXT|-", "send a message; - takes the text from standard input", runSend},
+		{"listen", "", "print incoming messages, one a line or as JSON", runListen},
+		{"roster", "[add|remove|accept|deny JID]", "show and change the contact list", runRoster},
+		{"disco", "[JID]", "ask an address what it is and what it can do", runDisco},
+		{"ping", "[JID]", "measure the time to the server or to an address and back", runPing},
+		{"raw", "", "XML in, XML out, after logging in", runRaw},
+
 		{"version", "", "print which natter this is", runVersion},
 	}
 }
