@@ -101,22 +101,27 @@ func (c *Config) Start(name string, ch Channel) (*Exchange, error) {
 	return nil, fail(InvalidMechanism, "")
 }
 
-// account returns the keys with which to go on for a name. Where there is no such
-// account, or it has no keys for this hash, they are made up: the same salt and
-// count each time, keys that no password fits.
-func (c *Config) account(name string, known bool, f *family) (keys Keys, disabled bool, err error) {
-	keys = c.fake(name, f)
+// account returns the keys with which to go on for a name and the hash they are
+// for: the first of the families that the account has keys of. Where there is no
+// such account, or it has none of them, they are made up for the first family: the
+// same salt and count each time, keys that no password fits.
+func (c *Config) account(name string, known bool, families ...*family) (keys Keys, f *family, disabled bool, err error) {
+	keys = c.fake(name, families[0])
 	if !known {
-		return keys, false, nil
+		return keys, families[0], false, nil
 	}
 	creds, ok, err := c.Lookup(name)
 	if err != nil {
-		return Keys{}, false, &Failure{Condition: TemporaryAuthFailure, Err: err}
+		return Keys{}, nil, false, &Failure{Condition: TemporaryAuthFailure, Err: err}
 	}
-	if k := f.keys(&creds); ok && k.usable(f) {
-		return *k, creds.Disabled, nil
+	if ok {
+		for _, f := range families {
+			if k := f.keys(&creds); k.usable(f) {
+				return *k, f, creds.Disabled, nil
+			}
+		}
 	}
-	return keys, false, nil
+	return keys, families[0], false, nil
 }
 
 // fake makes up the keys of an account that does not exist. The keys come from
@@ -135,7 +140,7 @@ func (c *Config) fake(name string, f *family) Keys {
 }
 
 // derive gives 32 bytes that look random to whoever has not got the secret. The
-// parts can't run into each other: none of them holds a NUL (names were checked).
+// parts can't run into each other: no name holds a NUL, that is malformed.
 func (c *Config) derive(use, name string, f *family) []byte {
 	h := hmac.New(sha256.New, c.Secret)
 	for _, s := range []string{use, f.name, c.Domain, name} {

@@ -115,14 +115,23 @@ func (c Credentials) Verify(password string) bool {
 	return f.verify(f.keys(&c), password)
 }
 
-// verify checks a password against one set of keys, in its canonical form.
+// verify checks a password against one set of keys. Only its canonical form is
+// hashed, but that may equal another form of what was set: a client may have
+// prepared it before sending.
 func (f *family) verify(k *Keys, password string) bool {
 	forms, err := preparePassword(password)
 	if err != nil || !k.usable(f) {
 		return false
 	}
 	got, err := f.derive(forms[:1], k.Salt, k.Iterations)
-	return err == nil && subtle.ConstantTimeCompare(got.StoredKey, k.StoredKey) == 1
+	if err != nil {
+		return false
+	}
+	same := subtle.ConstantTimeCompare(got.StoredKey, k.StoredKey)
+	for _, p := range k.Other {
+		same |= subtle.ConstantTimeCompare(got.StoredKey, p.StoredKey)
+	}
+	return same == 1
 }
 
 // derive computes the keys of a password's forms (RFC 5802 §3).

@@ -15,8 +15,7 @@ func (x *Exchange) plain(in []byte) ([]byte, error) {
 	if err := x.identify(string(parts[1]), string(parts[0])); err != nil {
 		return nil, err
 	}
-	f := scramSHA256
-	keys, disabled, err := x.config.account(x.name, x.known, f)
+	keys, f, disabled, err := x.config.account(x.name, x.known, scramSHA256, scramSHA1)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (x *Exchange) scramFirst(in []byte) ([]byte, error) {
 	}
 	s := &scramState{nonce: first.nonce + rand.Text()}
 	s.binding = append([]byte(first.gs2), binding...)
-	s.keys, s.disabled, err = x.config.account(x.name, x.known, x.mechanism.family)
+	s.keys, _, s.disabled, err = x.config.account(x.name, x.known, x.mechanism.family)
 	if err != nil {
 		return nil, err
 	}

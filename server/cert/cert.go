@@ -101,7 +101,9 @@ func (s *Source) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 }
 
 // Shown tells which certificate one handshake showed.
-type Shown struct{ leaf atomic.Pointer[x509.Certificate] }
+type Shown struct {
+	leaf atomic.Pointer[x509.Certificate]
+}
 
 // Leaf is the certificate that was shown, nil before the handshake.
 func (s *Shown) Leaf() *x509.Certificate { return s.leaf.Load() }
@@ -178,4 +180,3 @@ const (
 	pemCertificate = "CERTIFICATE"
 	pemKey         = "PRIVATE KEY"
 )
-

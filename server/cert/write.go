@@ -43,12 +43,11 @@ func writePEM(path string, mode os.FileMode, block *pem.Block) (err error) {
 	if err = os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("cert: %w", err)
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("cert: %w", err)
-	}
-	if err = errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("cert: %w", err)
+	// The rename's own durability is best effort: not every system can sync
+	// a directory, and what is lost is made again.
+	if d, err := os.Open(dir); err == nil {
+		d.Sync()
+		d.Close()
 	}
 	return nil
 }
