@@ -1,0 +1,235 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// committer is the state of the goroutine that writes: nothing in it is
+// touched by another, and none of it is in memory only, so that a failed
+// transaction is undone by reading it again.
+type committer struct {
+	conn      *conn            // nil in memory, and after an error until the next group
+	owners    map[string]int64 // numbers of owners, a cache
+	nextOwner int64
+	maxStored uint64 // highest id in the log, at least
+	group     group
+	index     indexer
+	sweep     sweeper
+	pages     int64 // the bound on the size that conn has
+	paused    bool  // no work in idle time until a transaction succeeds
+}
+
+// maxOwnerCache bounds the cache of owners' numbers.
+const maxOwnerCache = 65536
+
+// load reads what the committer keeps in memory.
+func (w *committer) load(s *Store, c *conn) error {
+	w.owners = make(map[string]int64)
+	last, err := c.meta(metaLastID)
+	if err != nil {
+		return err
+	}
+	top, _, err := c.queryInt(`SELECT max(id) FROM log`)
+	if err != nil {
+		return err
+	}
+	w.maxStored = uint64(top)
+	s.raiseID(max(last, w.maxStored))
+	if w.nextOwner, _, err = c.queryInt(`SELECT max(id) FROM owners`); err != nil {
+		return err
+	}
+	w.nextOwner++
+	if err := s.tail.load(c); err != nil {
+		return err
+	}
+	return w.sweep.load(c)
+}
+
+// run is the committer's goroutine.
+func (s *Store) run() {
+	defer close(s.done)
+	var group []*Batch
+	for {
+		var open bool
+		group, open = s.queue.take(group[:0], s.opt.GroupBytes, s.idleWork())
+		if !open {
+			break
+		}
+		s.commitGroup(group)
+		clear(group)
+	}
+	s.finish()
+}
+
+// idleWork tells whether there is something to do when no batch waits.
+func (s *Store) idleWork() bool {
+	return !s.w.paused && (s.tail.frozen != nil || s.w.sweep.pending)
+}
+
+// commitGroup decides every batch of a group and calls their callbacks.
+func (s *Store) commitGroup(group []*Batch) {
+	var bytes int64
+	for _, b := range group {
+		bytes += b.Bytes()
+	}
+	err := s.transact(group)
+	if err != nil && len(group) > 1 && !diskError(err) {
+		// SQLite refuses something in a batch: that must not take the others
+		// with it, so each has a transaction of its own.
+		for _, b := range group {
+			b.err = nil
+			if err := s.transact([]*Batch{b}); err != nil && b.err == nil {
+				b.err = err
+			}
+		}
+		err = nil
+	}
+	s.queue.finished(len(group), bytes)
+	for _, b := range group {
+		if err != nil {
+			b.err = err
+		}
+		// After Then the batch is the caller's again.
+		if then := b.Then; then != nil {
+			then(b.err)
+		}
+	}
+}
+
+// diskError tells errors of the disk, which meet every batch alike, from
+// those of what was to be written.
+func diskError(err error) bool {
+	switch codeOf(err) {
+	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE:
+		return false
+	}
+	return true
+}
+
+// transact writes a group in one transaction. A batch whose condition fails
+// has its err set and is left out; the returned error met them all.
+func (s *Store) transact(group []*Batch) (err error) {
+	if s.opt.Gate != nil {
+		if err := s.opt.Gate(); err != nil {
+			s.w.paused = true
+			return err
+		}
+	}
+	c, err := s.writer()
+	if err != nil {
+		s.w.paused = true
+		return err
+	}
+	defer func() { s.giveBack(c, err) }()
+
+	g := &s.w.group
+	g.begin(s, c)
+	for _, b := range group {
+		if err := g.plan(b); err != nil {
+			return err
+		}
+	}
+	// Before the group's own changes, which may remove what is indexed here.
+	if err := s.w.index.step(s, g, len(group) == 0); err != nil {
+		return err
+	}
+	if err := g.write(); err != nil {
+		return err
+	}
+	if err := s.w.sweep.step(s, g, len(group) == 0); err != nil {
+		return err
+	}
+	if err := g.commit(); err != nil {
+		return err
+	}
+	g.publish()
+	s.w.index.publish(s)
+	s.w.sweep.publish(s)
+	s.w.paused = false
+	return nil
+}
+
+// writer returns the connection for a transaction.
+func (s *Store) writer() (*conn, error) {
+	if s.inMemory() {
+		return <-s.readers, nil
+	}
+	if s.w.conn == nil {
+		c, err := s.openWriter()
+		if err != nil {
+			return nil, err
+		}
+		s.w.conn = c
+		s.w.pages = 0
+	}
+	return s.w.conn, s.limitPages()
+}
+
+// SetMaxBytes changes Options.MaxBytes from the next transaction on; 0 lifts
+// the bound.
+func (s *Store) SetMaxBytes(n int64) { s.pages.Store(n / pageSize) }
+
+// limitPages gives the connection the bound on the size that holds now.
+func (s *Store) limitPages() error {
+	pages := s.pages.Load()
+	if pages == s.w.pages {
+		return nil
+	}
+	n := pages
+	if n == 0 {
+		n = maxPages
+	}
+	if err := s.w.conn.exec(fmt.Sprintf("PRAGMA max_page_count=%d", n)); err != nil {
+		return err
+	}
+	s.w.pages = pages
+	return nil
+}
+
+// maxPages is SQLite's own bound, https://sqlite.org/limits.html.
+const maxPages = 4294967294
+
+// giveBack ends the use of the connection; after an error it undoes the
+// transaction and all that memory has of it.
+func (s *Store) giveBack(c *conn, err error) {
+	if err != nil {
+		s.w.paused = true
+		clear(s.w.owners)
+		s.w.index.abort()
+		s.w.sweep.abort()
+		if c.inTx() {
+			c.exec("ROLLBACK")
+		}
+	}
+	if s.inMemory() {
+		s.readers <- c
+		return
+	}
+	if err != nil && (c.inTx() || codeOf(err) == sqlite3.SQLITE_IOERR || codeOf(err) == sqlite3.SQLITE_CANTOPEN) {
+		c.close()
+		s.w.conn = nil
+	}
+}
+
+// finish brings the index up to date before the store closes, so that the next
+// Open has nothing to rebuild. An error here costs that time and no data.
+func (s *Store) finish() {
+	s.w.index.all = true
+	for range 1 << 20 {
+		if err := s.transact(nil); err != nil || s.tail.empty() {
+			break
+		}
+	}
+	if c, err := s.writer(); err == nil {
+		err = c.setMeta(metaLastID, s.lastID.Load())
+		s.giveBack(c, err)
+	}
+}
+
+// isCondition tells the errors that concern one batch only.
+func isCondition(err error) bool {
+	return errors.Is(err, ErrExists) || errors.Is(err, ErrConflict)
+}

@@ -1,0 +1,79 @@
+package store
+
+// group is the work of one transaction. Planning walks the batches in order and
+// works out, in memory and from what the database has, how things stand after
+// each; only the outcome is written. So what is put and replaced, or added and
+// confirmed, within a group costs nothing, and a batch whose condition fails is
+// left out without having touched the database.
+type group struct {
+	s    *Store
+	c    *conn
+	open bool // BEGIN was executed
+	docs docPlan
+	log  logPlan
+}
+
+func (g *group) begin(s *Store, c *conn) {
+	g.s, g.c, g.open = s, c, false
+	g.docs.reset(c)
+	g.log.reset(s, c)
+}
+
+// plan adds a batch. Its own failure is noted in b.err; an error is one of the
+// database.
+func (g *group) plan(b *Batch) error {
+	b.err = nil
+	err := g.docs.plan(b)
+	if err == nil {
+		if err = g.log.reserve(b); err != nil {
+			g.docs.undo()
+		}
+	}
+	if isCondition(err) {
+		b.err = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return g.log.plan(b)
+}
+
+// write executes what was planned.
+func (g *group) write() error {
+	if g.docs.empty() && g.log.empty() {
+		return nil
+	}
+	if err := g.start(); err != nil {
+		return err
+	}
+	if err := g.docs.write(); err != nil {
+		return err
+	}
+	return g.log.write()
+}
+
+// start opens the transaction, unless it is open.
+func (g *group) start() error {
+	if g.open {
+		return nil
+	}
+	if err := g.c.prep("BEGIN IMMEDIATE").run(); err != nil {
+		return err
+	}
+	g.open = true
+	return nil
+}
+
+// commit makes the transaction durable, if there is one.
+func (g *group) commit() error {
+	if !g.open {
+		return nil
+	}
+	return g.c.prep("COMMIT").run()
+}
+
+// publish lets reads see what the group appended, after the commit.
+func (g *group) publish() {
+	g.log.publish()
+}
