@@ -46,6 +46,27 @@ var modes = map[string]mode{
 		relay:    true,
 		accounts: func(o *Options) int { return 2 * o.Pairs },
 	},
+	"login": {
+		summary:  "whole logins, one after the other",
+		run:      runLogin,
+		accounts: loginAccounts,
+	},
+	"idle": {
+		summary:  "memory of connections that do nothing",
+		run:      runIdle,
+		accounts: func(o *Options) int { return o.Clients },
+	},
+	"presence": {
+		summary:  "one account changes its show, its contacts hear it",
+		run:      runPresence,
+		accounts: func(o *Options) int { return o.Clients + 1 },
+		contacts: func(o *Options) int { return o.Clients },
+	},
+	"offline": {
+		summary:  "messages for absent accounts, stored and drained",
+		run:      runOffline,
+		accounts: func(o *Options) int { return o.Clients + offlineSenders(o) },
+	},
 }
 
 // Modes returns the words that name a mode, sorted, each with a line about it.

@@ -73,6 +73,9 @@ func (h *histogram) quantile(q float64) time.Duration {
 	for i, n := range h.counts {
 		seen += uint64(n)
 		if seen >= rank {
+			if i == buckets-1 {
+				break // it has no top
+			}
 			return time.Duration(min(bucketTop(i), h.max))
 		}
 	}

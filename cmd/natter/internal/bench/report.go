@@ -87,8 +87,14 @@ func (o *Options) describe() string {
 			add("window %d until %s", o.Window, o.Until)
 		}
 		add("%d-byte messages to %s JIDs", o.Size, o.To)
-	default:
-		add("%d clients", o.Clients)
+	case "login":
+		add("%d at once", o.Clients)
+	case "idle":
+		add("%d connections, memory read %v after the last login", o.Clients, o.Settle)
+	case "presence":
+		add("%d contacts, %d changes under way", o.Clients, o.Window)
+	case "offline":
+		add("%d absent accounts, %d messages of %d bytes each, %d senders", o.Clients, o.Per, o.Size, offlineSenders(o))
 	}
 	add("TLS %s", o.TLS)
 	if o.SM {
@@ -104,9 +110,11 @@ func (o *Options) describe() string {
 			add("in memory")
 		}
 	}
-	if o.Messages > 0 {
+	switch {
+	case o.mode == "idle" || o.mode == "offline": // bounded by their numbers
+	case o.Messages > 0:
 		add("%d operations", o.Messages)
-	} else {
+	default:
 		add("%v", o.Duration)
 	}
 	add("rounds: %d", o.Rounds)
