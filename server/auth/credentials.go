@@ -72,7 +72,7 @@ var (
 )
 
 // NewCredentials makes the credentials of a password, with fresh random salts
-// and [Iterations]. It costs about ten milliseconds of CPU. The error is
+// and [Iterations]. It costs a few milliseconds of CPU. The error is
 // ErrPassword where the password can't be one.
 func NewCredentials(password string) (Credentials, error) {
 	return NewCredentialsIterations(password, Iterations)
