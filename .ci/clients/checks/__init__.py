@@ -1,0 +1,1 @@
+"""Checks that drive real chat clients against an XMPP server."""

@@ -1,0 +1,117 @@
+"""Gajim under the virtual display, driven from within its main loop (gajim_inside.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import socket
+from pathlib import Path
+
+from .client import Client
+from .desktop import session_bus
+from .events import CheckFailed
+from .process import Process
+
+
+class Gajim(Client):
+    kind = 'gajim'
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._process: Process | None = None
+        self._bus: Process | None = None
+        self._reader: asyncio.Task | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future] = {}
+        self.offline = True
+
+    async def start(self) -> None:
+        await self.launch()
+        await self.log_in()
+
+    async def launch(self) -> None:
+        """Starts the program and waits for its window."""
+        leaf = self.home / 'leaf.pem'
+        leaf.write_bytes(self.server.leaf.read_bytes())
+        inside = self.home / 'gajim_inside.py'
+        inside.write_bytes((Path(__file__).parent / 'gajim_inside.py').read_bytes())
+        env = self.environment() | {'DISPLAY': await self.desktop.start()}
+        self._bus, env['DBUS_SESSION_BUS_ADDRESS'] = await session_bus(self.home, env)
+        ours, theirs = socket.socketpair()
+        # Debian's Python, which is the one that has Gajim's modules.
+        self._process = await Process.start(
+            ['/usr/bin/python3', str(inside), str(theirs.fileno()), str(self.home / 'config')],
+            self.home / 'client.log', env, cwd=self.home, pass_fds=(theirs.fileno(),))
+        theirs.close()
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._reader = asyncio.create_task(self._read(reader))
+        await self.events.expect('window', lambda e: e['kind'] == 'started', timeout=40)
+
+    async def log_in(self) -> None:
+        mark = self.events.mark
+        await self._do('account', self.account.name, self.account.domain, self.account.password,
+                       self.server.host, self.server.port, str(self.home / 'leaf.pem'))
+        await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=30)
+        self.offline = False
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            report = json.loads(line)
+            if 'id' in report:
+                self._waiting.pop(report['id']).set_result(report)
+            else:
+                self.events.add(report.pop('kind'), **report)
+        self.events.add('ended')
+
+    async def _do(self, command: str, *args):
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._writer.write(json.dumps({'id': number, 'do': command, 'args': args}).encode() + b'\n')
+        report = await asyncio.wait_for(answer, 15)
+        if 'error' in report:
+            raise CheckFailed(f'{self.events.who}: {command}: {report["error"]}')
+        return report['result']
+
+    async def add(self, jid: str) -> None:
+        await self._do('add', jid)
+
+    async def accept(self, jid: str) -> None:
+        await self.events.expect(f'request from {jid}', lambda e: e['kind'] == 'request' and e['jid'] == jid)
+        await self._do('accept', jid)
+
+    async def status(self, show: str, text: str = '') -> None:
+        if show == 'offline':
+            await self._confirmed()
+        mark = self.events.mark
+        await self._do('status', show, text)
+        if show == 'offline':
+            await self.events.expect('sign-off', lambda e: e['kind'] == 'signed off', since=mark)
+        elif self.offline:
+            await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=20)
+        self.offline = show == 'offline'
+
+    async def _confirmed(self) -> None:
+        """Waits until the server has asked for and got the acknowledgement of all that came (XEP-0198 §4).
+
+        What is not acknowledged at log-out comes again as offline message, rightly.
+        """
+        for _ in range(100):
+            left = await self._do('unconfirmed')
+            if left <= 0:
+                return
+            await asyncio.sleep(0.05)
+        raise CheckFailed(f'{self.events.who}: the server asked for no acknowledgement of the last {left} stanzas in 5 s')
+
+    async def say(self, jid: str, text: str) -> None:
+        await self._do('say', jid, text)
+
+    async def stop(self) -> None:
+        if self._writer:
+            self._writer.close()
+        for process in (self._process, self._bus):
+            if process:
+                await process.stop()
+        if self._reader:
+            self._reader.cancel()

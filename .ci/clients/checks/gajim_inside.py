@@ -1,0 +1,146 @@
+"""Runs inside Gajim's own process: starts the real application and drives it over a socket.
+
+Started with Debian's Python as: python3 gajim_inside.py FD CONFIG_DIR. FD is a connected socket with one JSON object
+a line: commands in, {"id", "result" | "error"} and {"kind", ...} events out. Everything happens in Gajim's main loop;
+messages are typed into its chat window.
+"""
+
+import json
+import logging
+import socket
+import sys
+import traceback
+
+import gajim.gajim
+from gi.repository import Gio
+from gi.repository import GLib
+
+ACCOUNT = 'checks'
+
+
+class Driver:
+    def __init__(self, fd):
+        self._socket = socket.socket(fileno=fd)
+        self._buffer = b''
+
+    def wait_for_window(self):
+        """Called again and again until the application's window is there."""
+        from gajim.common import app
+        if getattr(app, 'window', None) is None or app.window.get_visible() is False:
+            return True
+        self._listen()
+        GLib.io_add_watch(self._socket.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP,
+                          self._read)
+        self._tell({'kind': 'started'})
+        return False
+
+    def _tell(self, what):
+        self._socket.sendall(json.dumps(what).encode() + b'\n')
+
+    def _read(self, _fd, _condition):
+        data = self._socket.recv(65536)
+        if not data:
+            from gajim.common import app
+            app.app.quit()
+            return False
+        self._buffer += data
+        while b'\n' in self._buffer:
+            line, self._buffer = self._buffer.split(b'\n', 1)
+            command = json.loads(line)
+            try:
+                result = getattr(self, 'do_' + command['do'])(*command['args'])
+                self._tell({'id': command['id'], 'result': result})
+            except Exception:
+                self._tell({'id': command['id'], 'error': traceback.format_exc()})
+        return True
+
+    def _listen(self):
+        from gajim.common import app
+        from gajim.common import ged
+        # After the windows have been told.
+        for name, handler in (
+                ('message-received', self._on_message),
+                ('mam-message-received', self._on_message),
+                ('message-error', self._on_message_error),
+                ('presence-received', self._on_presence),
+                ('subscribe-presence-received', self._on_request),
+                ('signed-in', lambda _e: self._tell({'kind': 'signed on'})),
+                ('account-connected', lambda _e: self._tell({'kind': 'connected'})),
+                ('account-disconnected', lambda _e: self._tell({'kind': 'signed off'})),
+                ('password-required', lambda _e: self._tell({'kind': 'password refused'})),
+                ('plain-connection', lambda _e: self._tell({'kind': 'plain connection'}))):
+            app.ged.register_event_handler(name, ged.POSTGUI, handler)
+
+    def _on_message(self, event):
+        if event.msgtxt and event.properties.type.is_chat and not event.properties.is_sent_carbon:
+            self._tell({'kind': 'message', 'jid': str(event.properties.jid.new_as_bare()), 'text': event.msgtxt,
+                        'delayed': event.stanza.getTag('delay') is not None})
+
+    def _on_message_error(self, event):
+        self._tell({'kind': 'error', 'jid': str(event.jid), 'condition': str(event.error)})
+
+    def _on_presence(self, event):
+        self._tell({'kind': 'presence', 'jid': str(event.jid), 'show': event.show, 'text': event.status})
+
+    def _on_request(self, event):
+        self._tell({'kind': 'request', 'jid': str(event.jid)})
+
+    # -- commands
+
+    def do_account(self, user, domain, password, host, port, certificate):
+        """Makes the only account as the account wizard does, trusts the server's certificate, and goes online."""
+        from gajim.common import app
+        from gajim.gtk.util import get_app_window
+        from nbxmpp.const import ConnectionProtocol
+        from nbxmpp.const import ConnectionType
+        app.settings.set_app_setting('use_keyring', False)
+        app.settings.set_app_setting('autoaway', False)
+        app.settings.set_app_setting('autoxa', False)
+        # The window "certificate verification" does this when told to add the certificate.
+        app.cert_store.add_certificate(Gio.TlsCertificate.new_from_file(certificate))
+        app.app.create_account(ACCOUNT, user, domain, password, None,
+                               (f'{host}:{port}', ConnectionProtocol.TCP, ConnectionType.START_TLS))
+        app.app.enable_account(ACCOUNT)
+        # It opened by itself, as there was no account.
+        wizard = get_app_window('AccountWizard')
+        if wizard is not None:
+            wizard.destroy()
+
+    def do_add(self, jid):
+        self._module('Presence').subscribe(jid, groups=['Checks'], name=jid.split('@')[0])
+
+    def do_accept(self, jid):
+        self._module('Presence').subscribed(jid)
+
+    def do_status(self, show, text):
+        from gajim.common import app
+        app.get_client(ACCOUNT).change_status(show, text)
+
+    def do_say(self, jid, text):
+        """Opens the chat, types and sends."""
+        from gajim.common import app
+        from nbxmpp.protocol import JID
+        app.window.add_chat(ACCOUNT, JID.from_string(jid), 'contact', select=True)
+        app.window.get_chat_stack().get_message_input().insert_text(text)
+        app.window.activate_action('send-message', None)
+
+    def do_unconfirmed(self):
+        """How many stanzas it has that the server does not know to have arrived (XEP-0198)."""
+        from gajim.common import app
+        smacks = app.get_client(ACCOUNT).connection._smacks
+        return smacks._in_h - smacks._acked_h
+
+    def _module(self, name):
+        from gajim.common import app
+        return app.get_client(ACCOUNT).get_module(name)
+
+
+def main():
+    driver = Driver(int(sys.argv[1]))
+    sys.argv = ['gajim', '--config-path', sys.argv[2], '--separate', '--loglevel', '.nbxmpp=INFO']
+    GLib.timeout_add(50, driver.wait_for_window)
+    logging.captureWarnings(True)
+    gajim.gajim.main()
+
+
+main()
