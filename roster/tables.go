@@ -1,5 +1,7 @@
 package roster
 
+import "natter/stanza"
+
 // Kind is the type of a presence stanza that manages subscriptions.
 type Kind uint8
 
@@ -26,16 +28,17 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// KindOf finds the kind for a 'type' attribute; NoKind for any other type.
-func KindOf(presenceType string) Kind {
-	switch presenceType {
-	case "subscribe":
+// KindOf finds the kind for the type of a presence stanza, NoKind for those that
+// manage no subscription.
+func KindOf(t stanza.Type) Kind {
+	switch t {
+	case stanza.Subscribe:
 		return Subscribe
-	case "subscribed":
+	case stanza.Subscribed:
 		return Subscribed
-	case "unsubscribe":
+	case stanza.Unsubscribe:
 		return Unsubscribe
-	case "unsubscribed":
+	case stanza.Unsubscribed:
 		return Unsubscribed
 	}
 	return NoKind
