@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
+from .capture import CLIENTS, capture
 from .client import Client
 from .desktop import Desktop
 from .events import CheckFailed
@@ -36,6 +38,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
                         help='makes an account: {jid} or the last argument is the JID, stdin has the password')
     parser.add_argument('--prosody', action='store_true', help="use Debian's Prosody: checks the checks")
     parser.add_argument('--port', type=int, help='port for the server started here (default: a free one)')
+    parser.add_argument('--capture', type=Path, metavar='DIR',
+                        help='instead of checks, write one session of each client to DIR/CLIENT.xml')
     parser.add_argument('--keep', action='store_true', help='keep logs and settings also when all passed')
     parser.add_argument('--list', action='store_true', help='print the names of the groups of checks')
     parser.add_argument('checks', nargs='*', metavar='check', help=f'of {", ".join(GROUPS)}; default: all')
@@ -119,23 +123,33 @@ async def run(options: argparse.Namespace) -> int:
     directory.chmod(0o755)
     desktop = Desktop(directory)
     running = source(options)
-    contexts: list[Context] = []
     slots = asyncio.Semaphore(AT_ONCE)
     try:
         server = await running.start(directory)
 
+        @contextlib.asynccontextmanager
+        async def context(name: str):
+            made = Context(name, running, server, desktop, directory, [])
+            try:
+                yield made
+            finally:
+                await stop(made.clients)
+
         async def group(name: str) -> None:
-            async with slots:
-                context = Context(name, running, server, desktop, directory, [])
-                contexts.append(context)
-                try:
-                    await run_group(name, GROUPS[name], context, report)
-                finally:
-                    await stop(context.clients)
+            async with slots, context(name) as made:
+                await run_group(name, GROUPS[name], made, report)
+
+        if options.capture:
+            for kind in options.checks or CLIENTS:
+                async with context(kind) as made:
+                    begun = time.monotonic()
+                    path = await capture(made, kind, options.capture)
+                    report.ok(f'captured {path}', time.monotonic() - begun)
+            return report.close()
         chosen = [name for name in GROUPS if not options.checks or name in options.checks]
         await asyncio.gather(*(group(name) for name in chosen))
     except Exception as error:
-        report.not_ok('the server starts', _text(error), [])
+        report.not_ok('captures' if options.capture else 'the server starts', _text(error), [])
     finally:
         await desktop.stop()
         await running.stop()
