@@ -15,6 +15,7 @@ type committer struct {
 	owners    map[string]int64 // numbers of owners, a cache
 	nextOwner int64
 	maxStored uint64 // highest id in the log, at least
+	hot       hotSpool
 	group     group
 	index     indexer
 	sweep     sweeper
@@ -28,6 +29,7 @@ const maxOwnerCache = 65536
 // load reads what the committer keeps in memory.
 func (w *committer) load(s *Store, c *conn) error {
 	w.owners = make(map[string]int64)
+	w.hot = make(hotSpool)
 	last, err := c.meta(metaLastID)
 	if err != nil {
 		return err
@@ -126,7 +128,9 @@ func (s *Store) transact(group []*Batch) (err error) {
 	defer func() { s.giveBack(c, err) }()
 
 	g := &s.w.group
-	g.begin(s, c)
+	if err := g.begin(s, c, group); err != nil {
+		return err
+	}
 	for _, b := range group {
 		if err := g.plan(b); err != nil {
 			return err

@@ -17,7 +17,6 @@ type logPlan struct {
 	dead      []int64          // owners whose account went
 	floors    map[int64]uint64 // archives cut below an id
 	floor     uint64           // every archive cut below an id
-	spare     []spoolRow
 }
 
 // pending is a record that the group touches: as the database has it, and as
@@ -112,7 +111,7 @@ func (p *logPlan) touch(id uint64, isNew bool) (*pending, error) {
 		return e, nil
 	}
 	e.asked = true
-	if isNew {
+	if isNew || p.s.w.hot.get(e) {
 		return e, nil
 	}
 	q := p.c.prep(`SELECT o0, o1, flags, length(stanza) FROM log WHERE id = ?`).id(id)

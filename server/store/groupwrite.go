@@ -183,6 +183,7 @@ func (p *logPlan) publish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, e := range p.order {
+		p.s.w.hot.put(e)
 		if e.gone {
 			for _, o := range e.oldOwners {
 				t.remove(o, e.id)

@@ -14,6 +14,7 @@ type sweeper struct {
 	floor   uint64 // of all, as in meta
 
 	c       *conn
+	hot     hotSpool
 	budget  int
 	waiting bool // the rest is in the tail, to be indexed first
 	next    uint64
@@ -35,6 +36,7 @@ func (w *sweeper) step(s *Store, g *group, idle bool) error {
 	if !w.pending {
 		return nil
 	}
+	w.hot = s.w.hot
 	w.c, w.budget, w.waiting, w.left, w.next = g.c, sweepRows, false, false, w.cursor
 	floor, err := g.c.meta(metaFloor)
 	if err != nil {
@@ -112,6 +114,7 @@ func (w *sweeper) all(t *tail, floor uint64) error {
 // orphan deals with a record that no archive has any more: it goes, or lives
 // on as a transient one while somebody waits for it.
 func (w *sweeper) orphan(id uint64) error {
+	w.hot.forget(id)
 	q := w.c.prep(`SELECT 1 FROM spool WHERE id = ? LIMIT 1`).id(id)
 	waited, err := q.next()
 	if err != nil {
@@ -202,6 +205,7 @@ func (w *sweeper) ids(sql string, owner int64, floor uint64) ([]uint64, error) {
 
 // unlink takes a record out of an owner's archive.
 func (w *sweeper) unlink(owner int64, id uint64) error {
+	w.hot.forget(id)
 	if err := unindex(w.c, owner, id); err != nil {
 		return err
 	}
@@ -225,6 +229,7 @@ func (w *sweeper) unlink(owner int64, id uint64) error {
 // unspool removes an owner's spool rows of a record, and a transient record
 // with the last of them.
 func (w *sweeper) unspool(owner int64, id uint64) error {
+	w.hot.forget(id)
 	if err := w.c.prep(`DELETE FROM spool WHERE owner = ? AND id = ?`).int(owner).id(id).run(); err != nil {
 		return err
 	}

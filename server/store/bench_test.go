@@ -1,0 +1,174 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"natter/server/store"
+)
+
+// BenchmarkLog appends b.N archived chat messages between 100 accounts, with
+// 400 in flight, each put in the recipient's spool with its record and
+// confirmed in a batch of its own once that is durable. It reports the rate,
+// the process's CPU time per message and the time from Commit to Then, and
+// logs the rate of each 100,000. To fill an archive of a million:
+//
+//	go test ./server/store -run - -bench BenchmarkLog/file -benchtime 1000000x
+func BenchmarkLog(b *testing.B) {
+	b.Run("file", func(b *testing.B) { benchLog(b, filepath.Join(b.TempDir(), "natter.db")) })
+	b.Run("memory", func(b *testing.B) { benchLog(b, "") })
+}
+
+const (
+	benchAccounts = 100
+	benchInFlight = 400
+)
+
+func benchLog(b *testing.B, path string) {
+	s, err := store.Open(store.Options{Path: path})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	b.ResetTimer()
+	l := appendLoop(b, s, b.N)
+	b.StopTimer()
+	l.report(b)
+	if path != "" {
+		if fi, err := os.Stat(path); err == nil {
+			b.ReportMetric(float64(fi.Size())/float64(b.N), "B/msg")
+		}
+	}
+}
+
+// loopStats is what a closed loop measured.
+type loopStats struct {
+	n       int
+	elapsed time.Duration
+	cpu     time.Duration
+	latency []time.Duration
+	parts   []string
+}
+
+func (l *loopStats) report(b *testing.B) {
+	slices.Sort(l.latency)
+	at := func(q float64) float64 {
+		return float64(l.latency[int(q*float64(len(l.latency)-1))]) / float64(time.Millisecond)
+	}
+	b.ReportMetric(float64(l.n)/l.elapsed.Seconds(), "msg/s")
+	b.ReportMetric(float64(l.cpu.Microseconds())/float64(l.n), "cpu-us/msg")
+	b.ReportMetric(at(0.5), "p50-ms")
+	b.ReportMetric(at(0.99), "p99-ms")
+	b.ReportMetric(at(1), "max-ms")
+	if len(l.parts) > 1 {
+		b.Logf("msg/s by 100,000: %s", strings.Join(l.parts, " "))
+	}
+}
+
+// slot is one message in flight.
+type slot struct {
+	put, ack store.Batch
+	from, to int
+	id       uint64
+	began    time.Time
+	err      error
+}
+
+// appendLoop sends n messages with benchInFlight of them under way.
+func appendLoop(tb testing.TB, s *store.Store, n int) *loopStats {
+	names := make([]string, benchAccounts)
+	for i := range names {
+		names[i] = fmt.Sprintf("user%03d@localhost", i)
+	}
+	text := strings.Repeat("How art thou out of breath? ", 3)
+	l := &loopStats{n: n, latency: make([]time.Duration, 0, n)}
+	done := make(chan *slot, benchInFlight)
+	sent, finished := 0, 0
+	send := func(m *slot) {
+		m.from = (m.from + 7) % benchAccounts
+		m.to = (m.from + 1 + sent%9) % benchAccounts
+		m.id = s.NextID()
+		from, to := names[m.from]+"/phone-1f3a", names[m.to]+"/laptop-77b0"
+		m.put.Reset()
+		m.put.Append(store.Record{
+			ID: m.id, Owners: [2]string{names[m.from], names[m.to]}, From: from, To: to, Kind: 1, Text: text,
+			Stanza: fmt.Appendf(nil, "<message xmlns='jabber:client' from='%s' to='%s' type='chat' id='%d'><body>%s</body></message>", from, to, sent, text),
+		})
+		m.put.SpoolAdd(store.Spool{Owner: names[m.to], ID: m.id, Session: "s" + names[m.to], Seq: uint32(sent)})
+		m.put.Then = func(err error) { m.err = err; done <- m }
+		m.began = time.Now()
+		if err := s.Commit(&m.put); err != nil {
+			tb.Fatal(err)
+		}
+		sent++
+	}
+	start, cpu := time.Now(), cpuTime()
+	part := start
+	for i := range min(n, benchInFlight) {
+		send(&slot{from: i})
+	}
+	for finished < n {
+		m := <-done
+		if m.err != nil {
+			tb.Fatal(m.err)
+		}
+		l.latency = append(l.latency, time.Since(m.began))
+		m.ack.Reset()
+		m.ack.SpoolConfirm(names[m.to], m.id, "s"+names[m.to])
+		if err := s.Commit(&m.ack); err != nil {
+			tb.Fatal(err)
+		}
+		if finished++; finished%100_000 == 0 {
+			now := time.Now()
+			l.parts = append(l.parts, fmt.Sprintf("%.0f", 100_000/now.Sub(part).Seconds()))
+			part = now
+		}
+		if sent < n {
+			send(&slot{from: m.from})
+		}
+	}
+	flushed := make(chan error, 1)
+	s.Barrier(func(err error) { flushed <- err })
+	if err := <-flushed; err != nil {
+		tb.Fatal(err)
+	}
+	l.elapsed, l.cpu = time.Since(start), cpuTime()-cpu
+	return l
+}
+
+// BenchmarkPage reads the newest 50 of a conversation, and 50 in the middle,
+// from archives of 1,000 and, with -benchtime at least 1000x or so to make it
+// worth while, 200,000 records.
+func BenchmarkPage(b *testing.B) {
+	for _, size := range []int{1_000, 200_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			s, err := store.Open(store.Options{Path: filepath.Join(b.TempDir(), "natter.db")})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			appendLoop(b, s, size)
+			ctx := context.Background()
+			for name, q := range map[string]store.RangeQuery{
+				"newest": {N: 50, Reverse: true},
+				"with":   {N: 50, Reverse: true, With: "user011@localhost"},
+			} {
+				b.Run(name, func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						list, err := s.Range(ctx, "user010@localhost", q)
+						if err != nil || len(list) == 0 {
+							b.Fatal(len(list), err)
+						}
+					}
+				})
+			}
+		})
+	}
+}
