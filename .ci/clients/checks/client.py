@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +42,14 @@ class Client:
     kind = 'client'
     login_step = 'logs in over STARTTLS with the server\'s own certificate'
 
-    def __init__(self, server: Server, account: Account, directory: Path, desktop: Desktop):
+    # Lines of client.log that show that the client found something wrong with the protocol.
+    complaint: re.Pattern | None = None
+
+    def __init__(self, server: Server, account: Account, directory: Path, desktop: Desktop, suffix: str = ''):
         self.server = server
         self.account = account
         self.desktop = desktop
-        self.home = directory / f'{self.kind}-{account.name}'
+        self.home = directory / f'{self.kind}-{account.name}{suffix}'
         self.home.mkdir(mode=0o755)
         self.events = Events(f'{self.kind} ({account.jid})')
 
@@ -84,6 +88,12 @@ class Client:
     def logs(self) -> list[Path]:
         """Files worth reading after a failure."""
         return [self.home / 'client.log']
+
+    def complaints(self) -> list[str]:
+        if not self.complaint:
+            return []
+        text = (self.home / 'client.log').read_text(errors='replace')
+        return [line for line in text.splitlines() if self.complaint.search(line)]
 
     # -- shared: clients put "presence" (jid, show), "message" (jid, text), "request" (jid) into events
 

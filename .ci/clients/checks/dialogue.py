@@ -35,6 +35,7 @@ class Dialogue:
             ('receives offline messages after reconnect, in order', lambda: self.offline(b, a), False),
             (f'leaves offline messages for {b.kind}', lambda: self.offline(a, b), False),
             ('showed no message twice', self.once, False),
+            ('logged no complaint about the protocol', self.content, False),
         ]
 
     async def login(self) -> None:
@@ -93,3 +94,8 @@ class Dialogue:
             if twice:
                 raise CheckFailed(f'{client.events.who}: came twice: {twice}')
 
+    async def content(self) -> None:
+        for client in (self.a, self.b):
+            complaints = client.complaints()
+            if complaints:
+                raise CheckFailed(f'{client.events.who}: ' + '\n'.join(line[:500] for line in complaints[:10]))

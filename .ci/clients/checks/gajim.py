@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .process import Process
 
 class Gajim(Client):
     kind = 'gajim'
+    complaint = re.compile(r'\(E\) nbxmpp|\(W\) nbxmpp\.(?!connection)|Mismatch detected|^Traceback')
 
     def __init__(self, *args):
         super().__init__(*args)

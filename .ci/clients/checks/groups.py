@@ -16,6 +16,7 @@ from .pidgin import Pidgin
 from .profanity import Profanity
 from .servers import Running
 from .slix import Slixmpp, SlixmppDirect, SlixmppPlus
+from .trouble import certificate, resume, wrong_password
 
 
 @dataclass
@@ -28,10 +29,12 @@ class Context:
     directory: Path
     clients: list[Client]
 
-    async def client(self, kind: type[Client], suffix: str = '') -> Client:
-        """A client with an account of its own, named after the group."""
-        account = await self.source.account(self.name + suffix)
-        client = kind(self.server, account, self.directory, self.desktop)
+    async def client(self, kind: type[Client], suffix: str = '', name: str = '') -> Client:
+        """A client with an account of its own: name, or the group's name with suffix."""
+        account = await self.source.account(name or self.name + suffix)
+        return self.adopt(kind(self.server, account, self.directory, self.desktop))
+
+    def adopt(self, client: Client) -> Client:
         self.clients.append(client)
         return client
 
@@ -56,8 +59,8 @@ async def offers(context: Context) -> list[Step]:
 def talk(a: type[Client], b: type[Client]):
     """A group in which client a has the whole dialogue with client b."""
     async def steps(context: Context) -> list[Step]:
-        first = await context.client(a)
-        second = await context.client(b, '-friend')
+        first = await context.client(a, name='' if b is Slixmpp else 'romeo')
+        second = await context.client(b, '-friend', name='' if b is Slixmpp else 'juliet')
         return Dialogue(first, second).steps()
     return steps
 
@@ -125,6 +128,10 @@ GROUPS = {
     'gajim': talk(Gajim, Slixmpp),
     'pidgin': talk(Pidgin, Slixmpp),
     'profanity': talk(Profanity, Slixmpp),
+    'gajim-resume': resume,
+    'pidgin-certificate': certificate,
+    'pidgin-password': wrong_password(Pidgin, lambda e: e['kind'] == 'connection error'),
+    'gajim-password': wrong_password(Gajim, lambda e: e['kind'] == 'password refused'),
     'slixmpp': talk(Slixmpp, Slixmpp),
     'slixmpp-direct': talk(SlixmppDirect, Slixmpp),
     'slixmpp-plus': plus,

@@ -21,6 +21,7 @@ class Profanity(Client):
     """Stays in the window of the one contact it talks to, where statuses are shown as well."""
 
     kind = 'profanity'
+    complaint = re.compile(r' (xmpp|conn|sm|parser|sasl): (ERR|WRN): ')
 
     def __init__(self, *args):
         super().__init__(*args)
