@@ -1,0 +1,273 @@
+package c2s
+
+import (
+	"strconv"
+	"time"
+
+	"natter/server"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+const nsSM = "urn:xmpp:sm:3"
+
+// ackDelay is how long <r/> may stay unanswered while what it asks about is
+// being written to disk (XEP-0198 §4).
+const ackDelay = 250 * time.Millisecond
+
+// acks is stream management (XEP-0198) of one stream: what was sent and not yet
+// acknowledged, and how much of what was received may be acknowledged. Guarded
+// by Stream.mu.
+type acks struct {
+	stream    *Stream
+	resumable bool
+	id        string // resumption id
+
+	// Outbound. kept[i] is the stanza numbered acked+1+i.
+	sent, acked uint32
+	kept        []entry
+	size        int
+	asked       bool   // <r/> is on its way
+	askedAt     uint32 // sent, when it was asked
+
+	// restored says that the server was restarted since the client was last
+	// here: what it has handled is known only when it comes.
+	restored bool
+
+	// Inbound.
+	handled     uint32 // stanzas taken, durable or not
+	durable     uint32 // what may be acknowledged
+	outstanding int    // tickets not yet done
+	owed        bool   // the client asked
+	owedAt      uint32 // handled, when it asked
+	timer       *time.Timer
+}
+
+// entry is one stanza that the client has not acknowledged.
+type entry struct {
+	b   []byte
+	d   *server.Delivery
+	seq uint32 // only after a restart: its number before, 0 for none
+}
+
+// keep remembers a stanza that is being sent and returns its number.
+func (a *acks) keep(b []byte, d *server.Delivery) uint32 {
+	if a.restored {
+		a.kept = append(a.kept, entry{b: append([]byte(nil), b...), d: d})
+		a.size += len(b)
+		return 0
+	}
+	a.sent++
+	a.kept = append(a.kept, entry{b: append([]byte(nil), b...), d: d})
+	a.size += len(b)
+	return a.sent
+}
+
+func (a *acks) bytes() int { return a.size }
+
+// confirm takes the client's word that it has handled h stanzas and returns the
+// logged deliveries among them. More than were sent is an error (XEP-0198 §4).
+func (a *acks) confirm(h uint32) ([]*server.Delivery, bool) {
+	n := h - a.acked // modulo 2^32, as the counter wraps
+	if int64(n) > int64(len(a.kept)) {
+		return nil, false
+	}
+	var done []*server.Delivery
+	for i := range a.kept[:n] {
+		a.size -= len(a.kept[i].b)
+		if a.kept[i].d != nil {
+			done = append(done, a.kept[i].d)
+		}
+		a.kept[i] = entry{}
+	}
+	if a.kept = a.kept[n:]; len(a.kept) == 0 {
+		a.kept = nil
+	}
+	a.acked = h
+	return done, true
+}
+
+// leftover is what the client never acknowledged.
+func (a *acks) leftover() server.Leftover {
+	var left server.Leftover
+	for i := range a.kept {
+		if e := &a.kept[i]; e.d != nil {
+			left.Logged = append(left.Logged, e.d)
+		} else {
+			left.Stanzas = append(left.Stanzas, e.b)
+		}
+	}
+	return left
+}
+
+func (a *acks) drop() {
+	a.kept, a.size = nil, 0
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// request appends <r/> when the client has something to acknowledge and was not
+// asked yet. s.mu must be held.
+func (s *Stream) request() {
+	a := s.acks
+	if a.asked || len(a.kept) == 0 {
+		return
+	}
+	a.asked, a.askedAt = true, a.sent
+	s.push([]byte(`<r xmlns='urn:xmpp:sm:3'/>`))
+}
+
+// acknowledged handles <a h=”/>.
+func (s *Stream) acknowledged(t *server.Turn, st *stanza.Stanza) *stanza.StreamError {
+	raw, _ := st.Attr("", "h")
+	h, err := strconv.ParseUint(string(raw), 10, 32)
+	if err != nil {
+		return &stanza.StreamError{Condition: "policy-violation", Text: "an acknowledgement needs a number h"}
+	}
+	s.mu.Lock()
+	a := s.acks
+	done, ok := a.confirm(uint32(h))
+	if !ok {
+		sent := a.sent
+		s.mu.Unlock()
+		return tooHigh(h, sent)
+	}
+	a.asked = false
+	touch := len(a.kept) > 0 && !s.touched && s.tr != nil
+	if touch {
+		s.touched = true // to ask again about what was sent since
+	}
+	s.room.Broadcast()
+	s.mu.Unlock()
+	if touch {
+		t.Touch(s)
+	}
+	s.confirm(t, done)
+	return nil
+}
+
+// Ticket counts the stanza in hand together with a batch it causes; see
+// server.Acks.
+func (s *Stream) Ticket(b *store.Batch) uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.acks
+	a.outstanding++
+	h := a.handled + 1
+	if a.resumable {
+		b.Put(s.handledDoc(h))
+	}
+	return h
+}
+
+// Done says that the stanzas up to h are durable; see server.Acks.
+func (s *Stream) Done(t *server.Turn, h uint32) {
+	s.mu.Lock()
+	a := s.acks
+	a.outstanding--
+	if h == 0 && a.resumable {
+		// It failed: nothing is acknowledged until something succeeds.
+		s.mu.Unlock()
+		return
+	}
+	if h != 0 && int32(h-a.durable) > 0 {
+		a.durable = h
+	}
+	s.answer(t, false)
+}
+
+// handledOne counts a stanza that has been handled; whether it may be
+// acknowledged already depends on its tickets.
+func (s *Stream) handledOne() {
+	s.mu.Lock()
+	s.acks.handled++
+	s.mu.Unlock()
+}
+
+// asksAck handles <r/>: it is answered as soon as what came before it is
+// durable, at the latest after ackDelay with what is durable by then.
+func (s *Stream) asksAck(t *server.Turn) {
+	s.mu.Lock()
+	a := s.acks
+	a.owed, a.owedAt = true, a.handled
+	if a.durable != a.handled && a.timer == nil {
+		a.timer = time.AfterFunc(ackDelay, func() { s.c2s.core.Do(s.late) })
+	}
+	s.answer(t, false)
+}
+
+// late is the end of ackDelay.
+func (s *Stream) late(t *server.Turn) {
+	s.mu.Lock()
+	if s.acks.timer = nil; s.ended || !s.acks.owed {
+		s.mu.Unlock()
+		return
+	}
+	s.answer(t, true)
+}
+
+// answer sends <a/> when it is owed and can be, or must. s.mu is held and let go.
+func (s *Stream) answer(t *server.Turn, must bool) {
+	a := s.acks
+	if a.outstanding == 0 && a.durable != a.handled {
+		// Stanzas without tickets. A session that can be resumed still has to
+		// know after a restart what it told its client.
+		if a.resumable && a.owed {
+			s.persistHandled(t)
+			return
+		}
+		if !a.resumable {
+			a.durable = a.handled
+		}
+	}
+	if !a.owed || s.ended || !must && int32(a.owedAt-a.durable) > 0 {
+		s.mu.Unlock()
+		return
+	}
+	if a.durable == a.owedAt || int32(a.durable-a.owedAt) > 0 {
+		a.owed = false // else an unsolicited <a/> follows when the rest is durable
+	}
+	if a.timer != nil && !a.owed {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	s.push(a.appendAck(nil))
+	s.appended(t)
+}
+
+func (a *acks) appendAck(b []byte) []byte {
+	b = append(b, `<a xmlns='urn:xmpp:sm:3' h='`...)
+	b = strconv.AppendUint(b, uint64(a.durable), 10)
+	return append(b, `'/>`...)
+}
+
+// persistHandled stores how many stanzas were handled. s.mu is held and let go.
+func (s *Stream) persistHandled(t *server.Turn) {
+	a := s.acks
+	a.outstanding++
+	h := a.handled
+	doc := s.handledDoc(h)
+	s.mu.Unlock()
+	b := new(store.Batch)
+	b.Put(doc)
+	b.Then = func(err error) {
+		if err != nil {
+			h = 0
+		}
+		s.c2s.core.Do(func(t *server.Turn) { s.Done(t, h) })
+	}
+	if err := s.c2s.core.Store.Commit(b); err != nil {
+		s.mu.Lock()
+		a.outstanding--
+		s.mu.Unlock()
+	}
+}
+
+func (s *Stream) handledDoc(h uint32) store.Doc {
+	a := s.session.Account
+	return store.Doc{
+		Key:  a.Host.Key(a.Local, kindHandled, s.session.ID),
+		Data: strconv.AppendUint(nil, uint64(h), 10),
+	}
+}

@@ -1,0 +1,280 @@
+package c2s
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"natter/server"
+	"natter/server/auth"
+	"natter/stanza"
+)
+
+// conn is one connection, from accept to close. Its goroutine reads; what it
+// reads goes through the state's step until a session is bound, and to the
+// router after.
+type conn struct {
+	c2s    *Server
+	tr     Transport
+	sec    *secured // tr, when it is TLS
+	addr   netip.Addr
+	early  bool // counted as not logged in; under Server.mu
+	remote string
+	bucket bucket
+
+	sc      *stanza.Scanner
+	partial []byte // input that is not yet a whole element
+	begun   bool   // the server's stream header is out
+	lang    []byte // the stream's xml:lang, escaped
+
+	stream *Stream
+	host   *server.Host
+	login  *login // nil once a session is bound
+}
+
+// login is the state of a stream before a session is bound.
+type login struct {
+	exchange *auth.Exchange
+	tries    int
+	user     string // authenticated localpart
+	features bool   // the header was answered; elements may come
+}
+
+// errSwitch ends a feed: the transport was replaced and what else was in the
+// buffer is not to be read.
+var errSwitch = errors.New("transport replaced")
+
+// errEnded ends a read loop whose stream has been closed on this side.
+var errEnded = errors.New("stream ended")
+
+func (c *conn) run(direct bool) {
+	deadline := time.Now().Add(c.c2s.core.Config.LoginTimeout)
+	c.tr.SetDeadline(deadline)
+	err := c.negotiate(direct, deadline)
+	if err != nil {
+		c.close(err)
+		return
+	}
+	c.tr.SetDeadline(time.Time{})
+	c.c2s.loggedIn(c)
+	// A goroutine of its own lets go of the stack that the handshake grew.
+	c.c2s.goroutines.Go(c.serve)
+}
+
+// negotiate reads until a session is bound.
+func (c *conn) negotiate(direct bool, deadline time.Time) (err error) {
+	defer c.recover(&err)
+	if direct {
+		if err := c.startTLS(nil, deadline); err != nil {
+			return err
+		}
+	}
+	for c.login != nil {
+		if err := c.readOnce(deadline); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve reads from a bound session until it is over.
+func (c *conn) serve() {
+	var err error
+	defer func() { c.close(err) }()
+	defer c.recover(&err)
+	for err == nil {
+		err = c.readOnce(time.Time{})
+	}
+}
+
+// readOnce waits for input and handles it as one turn.
+func (c *conn) readOnce(deadline time.Time) error {
+	b, err := c.tr.Read()
+	if err != nil {
+		return err
+	}
+	c.stream.alive()
+	if wait := c.bucket.take(b.N); wait > 0 {
+		c.c2s.pause(wait)
+	}
+	t := c.c2s.core.Turn()
+	defer t.End() // after b is given back, in any case
+	if c.tr.Pending() {
+		c.stream.touch(t)
+	}
+	if c.login != nil && !c.begun && c.sec == nil && len(c.partial) == 0 && b.N > 0 && b.B[0] == 0x16 && c.c2s.canTLS() {
+		// A TLS ClientHello where a stream header was expected.
+		ahead := append([]byte(nil), b.Bytes()...)
+		b.Free()
+		return c.startTLS(ahead, deadline)
+	}
+	err = c.feed(t, b.Bytes(), deadline)
+	b.Free()
+	if err == errSwitch {
+		return nil
+	}
+	return err
+}
+
+// feed takes input and handles every whole element in it.
+func (c *conn) feed(t *server.Turn, in []byte, deadline time.Time) error {
+	data := in
+	if len(c.partial) > 0 {
+		c.partial = append(c.partial, in...)
+		data = c.partial
+	}
+	for len(data) > 0 {
+		ev, n, err := c.sc.Next(data)
+		if err != nil {
+			c.partial = nil
+			return err
+		}
+		if ev == stanza.More {
+			data = data[n:]
+			break
+		}
+		if err := c.event(t, ev, deadline); err != nil {
+			c.partial = nil
+			return err
+		}
+		data = data[n:]
+	}
+	switch {
+	case len(data) == 0:
+		c.partial = nil
+	case len(c.partial) > 0:
+		c.partial = append(c.partial[:0], data...)
+	default:
+		c.partial = append([]byte(nil), data...)
+	}
+	return nil
+}
+
+// event handles one event of the scanner.
+func (c *conn) event(t *server.Turn, ev stanza.Event, deadline time.Time) error {
+	switch ev {
+	case stanza.StreamOpen:
+		return c.header(t)
+	case stanza.StreamClose:
+		if c.stream.session != nil || c.begun {
+			c.stream.End(t, nil)
+		}
+		return errEnded
+	}
+	if c.login != nil {
+		return c.negotiateElement(t, c.sc.Stanza, deadline)
+	}
+	return c.element(t, c.sc.Stanza)
+}
+
+// element handles one element from a bound session.
+func (c *conn) element(t *server.Turn, st *stanza.Stanza) error {
+	s := c.stream
+	if s.isEnded() {
+		return errEnded
+	}
+	if st.Kind == stanza.Other {
+		return c.nonza(t, st)
+	}
+	if !c.fromSelf(st) {
+		return &stanza.StreamError{Condition: "invalid-from", Text: "a stanza's 'from' has to be the address of its session"}
+	}
+	if s.acks != nil {
+		t.Acks = s
+		c.c2s.core.Route(t, &s.session.Origin, st)
+		t.Acks = nil
+		s.handledOne()
+		return nil
+	}
+	c.c2s.core.Route(t, &s.session.Origin, st)
+	return nil
+}
+
+// fromSelf checks the 'from' that a client may, but need not, put on its
+// stanzas: its full or bare JID (RFC 6120 §8.1.2.1).
+func (c *conn) fromSelf(st *stanza.Stanza) bool {
+	raw := st.From()
+	s := c.stream.session
+	if raw == nil || string(raw) == s.Full || string(raw) == s.Account.Bare {
+		return true
+	}
+	j, err := stanza.ParseJID(stanza.Unescape(raw))
+	return err == nil && (j == s.JID || j == s.Account.JID)
+}
+
+// nonza handles an element that is not a stanza, from a bound session.
+func (c *conn) nonza(t *server.Turn, st *stanza.Stanza) error {
+	ns, name := st.Name()
+	if string(ns) == nsSM {
+		return c.managed(t, st, string(name))
+	}
+	if c.host.Nonza(t, c.stream.session, st) {
+		return nil
+	}
+	return unsupported(st)
+}
+
+// unsupported returns the error for an element that has no place in a stream
+// (RFC 6120 §4.9.3.24; a stanza in a foreign namespace: §4.8.3).
+func unsupported(st *stanza.Stanza) *stanza.StreamError {
+	_, name := st.Name()
+	switch string(name) {
+	case "message", "presence", "iq":
+		return &stanza.StreamError{Condition: "invalid-namespace", Text: "stanzas are in the namespace jabber:client"}
+	}
+	return &stanza.StreamError{Condition: "unsupported-stanza-type"}
+}
+
+// close ends the connection after an error of the read loop: the peer is told
+// why, if it can be, and given time to hear it.
+func (c *conn) close(err error) {
+	defer c.c2s.closed(c)
+	core := c.c2s.core
+	var se *stanza.StreamError
+	switch {
+	case errors.As(err, &se):
+		core.Do(func(t *server.Turn) {
+			c.openForError(t)
+			c.stream.End(t, se)
+		})
+	case errors.Is(err, errEnded):
+	case c.login != nil && isTimeout(err) && !c.stream.isEnded():
+		core.Do(func(t *server.Turn) {
+			c.openForError(t)
+			c.stream.End(t, &stanza.StreamError{Condition: "connection-timeout", Text: "log in faster"})
+		})
+	}
+	if c.stream.isEnded() {
+		c.discard()
+	}
+	core.Do(func(t *server.Turn) { c.stream.gone(t, c.tr) })
+}
+
+// discard reads and forgets until the peer closes or the linger time is over, so
+// that what was written last is not lost to a reset.
+func (c *conn) discard() {
+	c.tr.SetDeadline(time.Now().Add(linger))
+	for range 1000 {
+		b, err := c.tr.Read()
+		if err != nil {
+			return
+		}
+		b.Free()
+	}
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+// recover turns a panic, which is a bug of ours, into the end of one stream.
+func (c *conn) recover(err *error) {
+	if r := recover(); r != nil {
+		c.c2s.core.Log.Error("panic", "err", fmt.Sprint(r), "remote", c.remote, "stack", string(debug.Stack()))
+		*err = &stanza.StreamError{Condition: "internal-server-error"}
+	}
+}

@@ -1,0 +1,149 @@
+package c2s
+
+import (
+	"context"
+	"time"
+
+	"natter/server"
+	"natter/stanza"
+)
+
+// linger is how long a stream that was closed may take to hand over what is
+// queued and to see the peer close its side.
+const linger = 5 * time.Second
+
+// End closes the stream: what is queued is still written, then the error, if
+// any, and the closing tag (RFC 6120 §4.4, §4.9). The session is off the books
+// when End returns; the connection goes when the peer has closed, or after the
+// linger time.
+func (s *Stream) End(t *server.Turn, err *stanza.StreamError) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.ended = true
+	tr := s.tr
+	if tr != nil {
+		s.closing = true
+		var b []byte
+		if err != nil {
+			b = err.AppendTo(b)
+		}
+		s.push(append(b, "</stream:stream>"...))
+		tr.SetDeadline(time.Now().Add(linger))
+	}
+	s.mu.Unlock()
+	s.c2s.core.Wheel.Stop(&s.alarm)
+	s.c2s.forget(s)
+	if s.session != nil {
+		s.c2s.core.End(t, s.session)
+	}
+	if tr == nil {
+		s.settle(t)
+		return
+	}
+	t.Touch(s)
+}
+
+// settle gives back what the client never got, once nothing can be written any
+// more. The stream has ended and has no connection.
+func (s *Stream) settle(t *server.Turn) {
+	s.mu.Lock()
+	var left server.Leftover
+	if s.acks != nil {
+		left = s.acks.leftover()
+		s.acks.drop()
+	} else {
+		for _, m := range s.marks {
+			left.Logged = append(left.Logged, m.d)
+		}
+		left.Stanzas = s.unlogged()
+	}
+	s.marks, s.out, s.rest = nil, nil, nil
+	s.room.Broadcast()
+	s.mu.Unlock()
+	if s.session != nil {
+		s.c2s.core.GiveBack(t, s.session, left)
+	}
+}
+
+// plainHeader opens a stream of the kind that clients are sent.
+const plainHeader = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
+
+// unlogged picks from the bytes never written those stanzas that are in no log.
+// A stanza cut in the middle is lost to its reader, but its front is gone: it
+// cannot be told from here and is not given back. s.mu must be held.
+func (s *Stream) unlogged() [][]byte {
+	logged := make(map[uint64]bool, len(s.marks))
+	for _, m := range s.marks {
+		logged[m.end] = true
+	}
+	b := append(append([]byte(nil), s.rest...), s.out...)
+	at := s.queued - uint64(len(b))
+	sc := stanza.NewScanner(s.c2s.limits)
+	if _, _, err := sc.Next([]byte(plainHeader)); err != nil {
+		return nil
+	}
+	var list [][]byte
+	for len(b) > 0 {
+		ev, n, err := sc.Next(b)
+		if err != nil || ev != stanza.Element {
+			break
+		}
+		at += uint64(n)
+		if sc.Stanza.Kind != stanza.Other && !logged[at] {
+			list = append(list, append([]byte(nil), b[:n]...))
+		}
+		b = b[n:]
+	}
+	return list
+}
+
+// gone is called by the read loop when its connection has ended: by the peer's
+// close, an error, or End. A session that can be resumed waits for that.
+func (s *Stream) gone(t *server.Turn, tr Transport) {
+	tr.Close()
+	s.mu.Lock()
+	if s.tr != tr { // resumed elsewhere
+		s.mu.Unlock()
+		return
+	}
+	s.tr, s.writing, s.closing = nil, false, false
+	s.room.Broadcast()
+	ended := s.ended
+	detach := !ended && s.session != nil && s.acks != nil && s.acks.resumable
+	if detach {
+		s.out, s.rest = nil, nil
+	}
+	s.mu.Unlock()
+	switch {
+	case detach:
+		s.detach(t)
+	case ended:
+		s.settle(t)
+	default:
+		s.End(t, nil)
+	}
+}
+
+// detach lets the session wait for its client to come back (XEP-0198 §5).
+func (s *Stream) detach(t *server.Turn) {
+	core := s.c2s.core
+	s.session.Set(server.SessionDetached)
+	s.alarm.Run = func() {
+		core.Go(func(context.Context) { core.Do(s.expire) })
+	}
+	core.Wheel.Set(&s.alarm, core.Config.ResumeTime)
+	s.c2s.limitDetached(t, s.session.Account)
+}
+
+// expire ends a session that was not resumed in time.
+func (s *Stream) expire(t *server.Turn) {
+	s.mu.Lock()
+	waiting := s.tr == nil && !s.ended
+	s.mu.Unlock()
+	if waiting {
+		s.End(t, nil)
+	}
+}

@@ -1,0 +1,143 @@
+package c2s
+
+import (
+	"time"
+
+	"natter/server"
+)
+
+// Flush writes what is queued with one write that does not block. What is left
+// is the writer's; so is what others queue while the write lasts.
+func (s *Stream) Flush(t *server.Turn) {
+	s.mu.Lock()
+	s.touched = false
+	if s.acks != nil && s.tr != nil && !s.closing {
+		s.request()
+	}
+	if s.tr == nil || s.writing || len(s.out) == 0 && len(s.rest) == 0 && !s.tr.Pending() {
+		s.finish()
+		return
+	}
+	s.writing = true
+	tr, buf := s.tr, s.next()
+	s.mu.Unlock()
+
+	n, pending, err := tr.TryWrite(buf)
+
+	s.mu.Lock()
+	if s.tr != tr { // detached or resumed meanwhile
+		s.mu.Unlock()
+		return
+	}
+	done := s.wrote(n)
+	switch {
+	case err != nil:
+		s.rest, s.writing = buf[n:], false
+		s.broken(tr)
+	case n < len(buf) || pending || len(s.out) > 0:
+		if s.rest = buf[n:]; len(s.rest) == 0 {
+			s.rest = nil
+			putQueue(buf)
+		}
+		s.c2s.goroutines.Go(func() { s.writer(tr) })
+	default:
+		s.writing = false
+		putQueue(buf)
+	}
+	s.finish()
+	s.confirm(t, done)
+}
+
+// next takes what is to be written next; s.mu must be held.
+func (s *Stream) next() []byte {
+	b := s.rest
+	if len(b) == 0 {
+		b, s.out = s.out, nil
+	}
+	s.rest = nil
+	return b
+}
+
+// wrote counts n bytes as written and returns the deliveries that are received
+// thereby; s.mu must be held.
+func (s *Stream) wrote(n int) []*server.Delivery {
+	s.written += uint64(n)
+	if len(s.marks) == 0 || s.marks[0].end > s.written {
+		return nil
+	}
+	var done []*server.Delivery
+	for len(s.marks) > 0 && s.marks[0].end <= s.written {
+		done = append(done, s.marks[0].d)
+		s.marks = s.marks[1:]
+	}
+	if len(s.marks) == 0 {
+		s.marks = nil
+	}
+	return done
+}
+
+func (s *Stream) confirm(t *server.Turn, done []*server.Delivery) {
+	if len(done) > 0 && s.session != nil {
+		s.c2s.core.Confirm(t, s.session, done)
+	}
+}
+
+// finish unlocks; when the stream is closing and all is written it closes the
+// output, upon which the peer closes its side and the read loop ends.
+func (s *Stream) finish() {
+	closeNow := s.closing && !s.writing && s.tr != nil && len(s.out) == 0 && len(s.rest) == 0 && !s.tr.Pending()
+	tr := s.tr
+	if closeNow {
+		s.closing = false
+	}
+	s.room.Broadcast()
+	s.mu.Unlock()
+	if closeNow {
+		tr.CloseWrite()
+	}
+}
+
+// writer holds the writing flag and writes until nothing is left.
+func (s *Stream) writer(tr Transport) {
+	t := s.c2s.core.Turn()
+	defer t.End()
+	for {
+		s.mu.Lock()
+		if s.tr != tr {
+			s.mu.Unlock()
+			return
+		}
+		if len(s.rest) == 0 && len(s.out) == 0 && !tr.Pending() {
+			s.writing = false
+			s.finish()
+			return
+		}
+		buf := s.next()
+		s.mu.Unlock()
+
+		err := tr.WriteAll(buf)
+
+		s.mu.Lock()
+		if s.tr != tr {
+			s.mu.Unlock()
+			return
+		}
+		if err != nil {
+			s.rest, s.writing = buf, false
+			s.broken(tr)
+			s.finish()
+			return
+		}
+		done := s.wrote(len(buf))
+		putQueue(buf)
+		s.room.Broadcast()
+		s.mu.Unlock()
+		s.confirm(t, done)
+	}
+}
+
+// broken has the read loop notice that the connection is gone; s.mu must be held.
+func (s *Stream) broken(tr Transport) {
+	s.closing = false
+	tr.SetDeadline(time.Unix(1, 0))
+}

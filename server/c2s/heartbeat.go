@@ -1,0 +1,72 @@
+package c2s
+
+import (
+	"time"
+
+	"natter/server"
+)
+
+// alive notes that the peer has sent something.
+func (s *Stream) alive() { s.seen.Store(time.Now().UnixNano()) }
+
+// idle is how long the connection may be quiet before the peer is asked for a
+// sign of life.
+func (s *Stream) idle() time.Duration {
+	if s.session.Has(server.SessionInactive) {
+		return s.c2s.core.Config.IdleInactive
+	}
+	return s.c2s.core.Config.Idle
+}
+
+// beat starts the heartbeat of a connected session on the shared timer wheel.
+func (s *Stream) beat() {
+	s.alive()
+	s.mu.Lock()
+	s.silent = false
+	s.alarm.Run = s.pulse
+	s.mu.Unlock()
+	s.c2s.core.Wheel.Set(&s.alarm, s.idle())
+}
+
+// pulse looks whether the peer has been quiet too long: first it is asked, with
+// <r/> where it acknowledges and a ping (XEP-0199) else, and when that stays
+// unanswered the connection is given up.
+func (s *Stream) pulse() {
+	quiet := time.Since(time.Unix(0, s.seen.Load()))
+	wheel, cfg := s.c2s.core.Wheel, &s.c2s.core.Config
+	s.mu.Lock()
+	tr, asked := s.tr, s.silent
+	if tr == nil || s.ended {
+		s.mu.Unlock()
+		return
+	}
+	switch {
+	case asked && quiet >= cfg.PingTimeout:
+		s.mu.Unlock()
+		tr.SetDeadline(time.Unix(1, 0)) // the read loop ends
+		return
+	case quiet < s.idle():
+		s.silent = false
+		s.mu.Unlock()
+		wheel.Set(&s.alarm, s.idle()-quiet)
+		return
+	}
+	s.silent = true
+	s.mu.Unlock()
+	wheel.Set(&s.alarm, cfg.PingTimeout)
+	s.c2s.core.Do(func(t *server.Turn) {
+		s.mu.Lock()
+		acks := s.acks != nil
+		s.mu.Unlock()
+		if acks {
+			s.DeliverNonza(t, []byte("<r xmlns='urn:xmpp:sm:3'/>"))
+			return
+		}
+		b := append([]byte("<iq type='get' id='ping-"), server.NewID()...)
+		b = append(b, "' from='"...)
+		b = append(b, s.session.Account.Host.Self.Attr...)
+		b = append(b, "' to='"...)
+		b = append(b, s.session.Attr...)
+		s.DeliverRaw(t, append(b, "'><ping xmlns='urn:xmpp:ping'/></iq>"...))
+	})
+}

@@ -1,0 +1,225 @@
+package c2s
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"natter/server"
+	"natter/server/auth"
+	"natter/stanza"
+)
+
+const (
+	nsStream  = "http://etherx.jabber.org/streams"
+	nsTLS     = "urn:ietf:params:xml:ns:xmpp-tls"
+	nsSASL    = "urn:ietf:params:xml:ns:xmpp-sasl"
+	nsBind    = "urn:ietf:params:xml:ns:xmpp-bind"
+	nsSession = "urn:ietf:params:xml:ns:xmpp-session"
+)
+
+// header answers a stream header (RFC 6120 §4.7) and offers features (§4.3.2).
+func (c *conn) header(t *server.Turn) error {
+	if c.login == nil || c.login.features {
+		return &stanza.StreamError{Condition: "bad-format", Text: "a stream header inside the stream"}
+	}
+	h := &c.sc.Header
+	to, err := stanza.ParseJID(h.To)
+	host := c.c2s.core.Default()
+	if err == nil && to.Local() == "" && to.IsBare() {
+		if named := c.c2s.core.Host(to.Domain()); named != nil {
+			host = named
+		} else {
+			err = errEnded
+		}
+	}
+	if c.host == nil || err == nil {
+		if c.login.user != "" && c.host != host {
+			err = errEnded // authenticated for another host
+		} else {
+			c.host = host
+		}
+	}
+	if h.Lang != "" {
+		c.lang = stanza.AppendAttr(nil, h.Lang)
+	}
+	c.open(t)
+	switch {
+	case h.To == "" && c.login.user == "":
+		return &stanza.StreamError{Condition: "host-unknown", Text: "the stream header needs a 'to': the domain"}
+	case err != nil:
+		return &stanza.StreamError{Condition: "host-unknown", Text: "this server does not serve that domain"}
+	case h.NS != stanza.NSClient:
+		return &stanza.StreamError{Condition: "invalid-namespace", Text: "the content namespace here is jabber:client"}
+	case !version1(h.Version):
+		return &stanza.StreamError{Condition: "unsupported-version", Text: "this server speaks version 1.0"}
+	}
+	c.login.features = true
+	c.stream.DeliverNonza(t, c.features())
+	return nil
+}
+
+// version1 accepts every 1.x, as RFC 6120 §4.7.5 has the lower minor version
+// used.
+func version1(v string) bool {
+	major, minor, ok := strings.Cut(v, ".")
+	return ok && major == "1" && minor != "" && strings.Trim(minor, "0123456789") == ""
+}
+
+// open sends the server's stream header.
+func (c *conn) open(t *server.Turn) {
+	c.begun = true
+	b := append([]byte(nil), "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='"...)
+	b = append(b, server.NewID()...)
+	b = append(b, "' from='"...)
+	b = append(b, c.host.Self.Attr...)
+	b = append(b, "' version='1.0' xml:lang='en'>"...)
+	c.stream.DeliverNonza(t, b)
+}
+
+// openForError makes sure that a stream error finds an open stream (RFC 6120
+// §4.9.1.2).
+func (c *conn) openForError(t *server.Turn) {
+	if c.begun {
+		return
+	}
+	if c.host == nil {
+		c.host = c.c2s.core.Default()
+	}
+	c.open(t)
+}
+
+// features returns <stream:features/> for the state the stream is in.
+func (c *conn) features() []byte {
+	var b strings.Builder
+	b.WriteString("<stream:features>")
+	switch {
+	case c.login.user == "":
+		ch := c.channel()
+		if c.sec == nil && c.c2s.canTLS() {
+			b.WriteString("<starttls xmlns='" + nsTLS + "'>")
+			if !ch.Secure {
+				b.WriteString("<required/>")
+			}
+			b.WriteString("</starttls>")
+		}
+		if mechs := c.host.Auth.Mechanisms(ch); len(mechs) > 0 {
+			b.WriteString("<mechanisms xmlns='" + nsSASL + "'>")
+			for _, m := range mechs {
+				b.WriteString("<mechanism>" + m + "</mechanism>")
+			}
+			b.WriteString("</mechanisms>")
+			if types := c.host.Auth.BindingTypes(ch); len(types) > 0 {
+				b.WriteString("<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>")
+				for _, typ := range types {
+					b.WriteString("<channel-binding type='" + typ + "'/>")
+				}
+				b.WriteString("</sasl-channel-binding>")
+			}
+			b.WriteString(c.host.StreamFeatures(false))
+		}
+		b.WriteString(c.limits(stanza.BeforeLogin.Bytes))
+	default:
+		b.WriteString("<bind xmlns='" + nsBind + "'/>")
+		b.WriteString("<session xmlns='" + nsSession + "'><optional/></session>")
+		b.WriteString("<sm xmlns='" + nsSM + "'><optional/></sm>")
+		b.WriteString(c.host.StreamFeatures(true))
+		b.WriteString(c.limits(c.c2s.core.Config.MaxStanza))
+	}
+	b.WriteString("</stream:features>")
+	return []byte(b.String())
+}
+
+// channel describes the connection to SASL.
+func (c *conn) channel() auth.Channel {
+	ch := auth.Channel{Addr: c.addr, Secure: c.sec != nil}
+	if c.sec != nil {
+		st := c.sec.conn.ConnectionState()
+		ch.TLS, ch.Leaf = &st, c.sec.leaf
+	} else if c.c2s.core.Config.Dev && (!c.addr.IsValid() || c.addr.IsLoopback()) {
+		ch.Secure = true // SCRAM in the clear from loopback, for protocol tests
+	}
+	return ch
+}
+
+// negotiateElement handles an element before a session is bound.
+func (c *conn) negotiateElement(t *server.Turn, st *stanza.Stanza, deadline time.Time) error {
+	ns, name := st.Name()
+	switch string(ns) {
+	case nsTLS:
+		if string(name) != "starttls" || c.login.user != "" {
+			return unsupported(st)
+		}
+		if c.sec != nil || !c.c2s.canTLS() {
+			// RFC 6120 §5.4.2.2: failure, then the stream ends.
+			c.stream.DeliverNonza(t, []byte("<failure xmlns='"+nsTLS+"'/>"))
+			c.stream.End(t, nil)
+			return errEnded
+		}
+		c.stream.DeliverNonza(t, []byte("<proceed xmlns='"+nsTLS+"'/>"))
+		t.Flush()
+		// What came in the clear after <starttls/> is not read (RFC 6120 §5.4.3.3).
+		if err := c.startTLS(nil, deadline); err != nil {
+			return err
+		}
+		return errSwitch
+	case nsSASL:
+		if c.login.user != "" {
+			return &stanza.StreamError{Condition: "policy-violation", Text: "this stream is authenticated already"}
+		}
+		return c.sasl(t, st, string(name), deadline)
+	case nsSM:
+		if c.login.user != "" {
+			return c.beforeBind(t, st, string(name))
+		}
+	}
+	if st.Kind == stanza.Other && string(ns) != stanza.NSClient {
+		if c.login.user == "" {
+			return notAuthorized()
+		}
+		return unsupported(st)
+	}
+	if c.login.user == "" {
+		return c.beforeLogin(t, st)
+	}
+	return c.bind(t, st)
+}
+
+func notAuthorized() *stanza.StreamError {
+	return &stanza.StreamError{Condition: "not-authorized", Text: "log in first"}
+}
+
+// beforeLogin handles a stanza on a stream that is not authenticated: only a
+// request for registration has a place there (XEP-0077), and only when the
+// stream could also log in (RFC 6120 §4.9.3.12 else).
+func (c *conn) beforeLogin(t *server.Turn, st *stanza.Stanza) error {
+	if st.Kind != stanza.IQ || st.Type != stanza.Get && st.Type != stanza.Set || !c.channel().Secure {
+		return notAuthorized()
+	}
+	s := c.stream
+	if !c.host.HandleBeforeLogin(t, st, func(t *server.Turn, b []byte) { s.DeliverNonza(t, b) }) {
+		return notAuthorized()
+	}
+	return nil
+}
+
+// startTLS performs a handshake and lets the stream begin anew over it. ahead
+// is what has been read of the ClientHello.
+func (c *conn) startTLS(ahead []byte, deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	sec, err := secure(ctx, c.tr, c.c2s.tls, ahead)
+	if err != nil {
+		return err
+	}
+	c.stream.replace(sec)
+	c.tr, c.sec = sec, sec
+	c.restart()
+	return nil
+}
+
+// restart makes the connection expect a stream header (RFC 6120 §4.3.3).
+func (c *conn) restart() {
+	c.sc.Restart()
+	c.begun, c.login.features, c.partial = false, false, nil
+}

@@ -1,0 +1,244 @@
+package c2s
+
+import (
+	"strconv"
+
+	"natter/server"
+	"natter/stanza"
+)
+
+// managed handles the elements of stream management on a bound session
+// (XEP-0198).
+func (c *conn) managed(t *server.Turn, st *stanza.Stanza, name string) error {
+	s := c.stream
+	switch name {
+	case "enable":
+		c.enable(t, st)
+		return nil
+	case "resume": // only before a resource is bound (§5)
+		s.DeliverNonza(t, smFailed("unexpected-request", ""))
+		return nil
+	case "r", "a":
+		if s.acks == nil {
+			return &stanza.StreamError{Condition: "policy-violation", Text: "stream management is not enabled"}
+		}
+		if name == "r" {
+			s.asksAck(t)
+			return nil
+		}
+		if err := s.acknowledged(t, st); err != nil {
+			return err
+		}
+		return nil
+	}
+	return unsupported(st)
+}
+
+// enable turns acknowledgements on (§3): counting starts here, in both
+// directions.
+func (c *conn) enable(t *server.Turn, st *stanza.Stanza) {
+	s := c.stream
+	if s.acks != nil {
+		s.DeliverNonza(t, smFailed("unexpected-request", ""))
+		return
+	}
+	resume, _ := st.AttrString("", "resume")
+	a := &acks{stream: s, resumable: resume == "true" || resume == "1"}
+	b := append([]byte(nil), "<enabled xmlns='urn:xmpp:sm:3'"...)
+	if a.resumable {
+		a.id = server.NewID()
+		b = append(b, " resume='true' id='"...)
+		b = append(b, a.id...)
+		b = append(b, "' max='"...)
+		b = strconv.AppendInt(b, int64(c.c2s.core.Config.ResumeTime.Seconds()), 10)
+		b = append(b, '\'')
+	}
+	s.DeliverNonza(t, append(b, "/>"...))
+	s.mu.Lock()
+	s.acks = a
+	s.mu.Unlock()
+	s.session.Set(server.SessionAcks)
+	if a.resumable {
+		s.session.Set(server.SessionResumable)
+		c.c2s.remember(s)
+		s.Changed(t)
+	}
+}
+
+// beforeBind handles stream management on an authenticated stream without a
+// session: <resume/> (§5).
+func (c *conn) beforeBind(t *server.Turn, st *stanza.Stanza, name string) error {
+	if name != "resume" {
+		c.stream.DeliverNonza(t, smFailed("unexpected-request", ""))
+		return nil
+	}
+	id, _ := st.AttrString("", "previd")
+	raw, _ := st.Attr("", "h")
+	h, err := strconv.ParseUint(string(raw), 10, 32)
+	if err != nil {
+		c.stream.DeliverNonza(t, smFailed("bad-request", ""))
+		return nil
+	}
+	old := c.c2s.find(id)
+	if old == nil || old.session.Account.Local != c.login.user || old.session.Account.Host != c.host {
+		c.stream.DeliverNonza(t, smFailed("item-not-found", ""))
+		return nil
+	}
+	return c.resume(t, old, uint32(h))
+}
+
+// resume gives the session of old this connection. What the client lacks is sent
+// again; the old connection, if it is still there, is told that it has been
+// replaced.
+func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
+	old.mu.Lock()
+	if old.ended || old.acks == nil {
+		old.mu.Unlock()
+		c.stream.DeliverNonza(t, smFailed("item-not-found", ""))
+		return nil
+	}
+	if !old.acks.covers(h) {
+		sent := old.acks.sent
+		old.mu.Unlock()
+		return tooHigh(uint64(h), sent)
+	}
+	before := old.detachOld()
+	done := old.acks.resumed(h)
+	s := c.stream // its connection and what is queued move over
+	s.mu.Lock()
+	old.tr, old.secure = s.tr, s.secure
+	old.out, old.rest, old.writing = s.out, s.rest, s.writing
+	old.queued, old.written, old.touched = s.queued, s.written, false
+	s.tr, s.out, s.rest, s.ended = nil, nil, nil, true
+	s.mu.Unlock()
+	b := append([]byte(nil), "<resumed xmlns='urn:xmpp:sm:3' previd='"...)
+	b = append(b, old.acks.id...)
+	b = append(b, "' h='"...)
+	b = strconv.AppendUint(b, uint64(old.acks.durable), 10)
+	old.push(append(b, "'/>"...))
+	for i := range old.acks.kept {
+		old.push(old.acks.kept[i].b)
+	}
+	old.closing = false
+	old.touched = true
+	old.mu.Unlock()
+	if before != nil {
+		before.supersede()
+	}
+	c.stream, c.login = old, nil
+	c.sc.SetLimits(c.c2s.limits)
+	old.session.Clear(server.SessionDetached)
+	t.Touch(old)
+	old.beat()
+	old.confirm(t, done)
+	old.Changed(t)
+	c.c2s.core.Resumed(t, old.session)
+	return nil
+}
+
+// covers reports whether the client may have handled h stanzas: no fewer than it
+// acknowledged, no more than were sent. After a restart the count is not known.
+func (a *acks) covers(h uint32) bool {
+	return a.restored || int64(h-a.acked) <= int64(len(a.kept))
+}
+
+// resumed takes the client's count at resumption, drops what it has and numbers
+// the rest anew. It returns the logged deliveries it confirms.
+func (a *acks) resumed(h uint32) []*server.Delivery {
+	var done []*server.Delivery
+	if a.restored {
+		kept := a.kept[:0:0]
+		a.size = 0
+		for _, e := range a.kept {
+			if e.seq != 0 && int32(h-e.seq) >= 0 {
+				done = append(done, e.d)
+				continue
+			}
+			kept = append(kept, e)
+			a.size += len(e.b)
+		}
+		a.kept, a.restored = kept, false
+		a.acked, a.sent = h, h+uint32(len(kept))
+	} else {
+		done, _ = a.confirm(h)
+	}
+	a.asked, a.owed = false, false
+	return done
+}
+
+// old is a connection that lost its stream to a newer one.
+type oldConn struct{ tr Transport }
+
+// detachOld takes the stream's connection away, if it still has one; s.mu must
+// be held.
+func (s *Stream) detachOld() *oldConn {
+	if s.tr == nil {
+		return nil
+	}
+	o := &oldConn{tr: s.tr}
+	s.tr, s.out, s.rest, s.writing = nil, nil, nil, false
+	return o
+}
+
+// supersede closes the old connection. It is most often dead, so nothing waits
+// for it; its read loop ends and finds that the stream has moved on.
+func (o *oldConn) supersede() { o.tr.Close() }
+
+func tooHigh(h uint64, sent uint32) *stanza.StreamError {
+	return &stanza.StreamError{
+		Condition: "undefined-condition", Text: "more was acknowledged than was sent",
+		App: []byte("<handled-count-too-high xmlns='urn:xmpp:sm:3' h='" + strconv.FormatUint(h, 10) +
+			"' send-count='" + strconv.FormatUint(uint64(sent), 10) + "'/>"),
+	}
+}
+
+// smFailed is <failed/> (§3, §5).
+func smFailed(condition, h string) []byte {
+	b := "<failed xmlns='urn:xmpp:sm:3'"
+	if h != "" {
+		b += " h='" + h + "'"
+	}
+	return []byte(b + "><" + condition + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>")
+}
+
+// remember makes the stream's session resumable.
+func (c *Server) remember(s *Stream) {
+	c.mu.Lock()
+	c.resumable[s.acks.id] = s
+	c.mu.Unlock()
+}
+
+func (c *Server) find(id string) *Stream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.resumable[id]
+}
+
+// forget drops what is remembered of a stream that has ended, here and in the
+// store.
+func (c *Server) forget(s *Stream) {
+	s.mu.Lock()
+	resumable := s.acks != nil && s.acks.resumable
+	s.mu.Unlock()
+	if !resumable {
+		return
+	}
+	c.mu.Lock()
+	delete(c.resumable, s.acks.id)
+	c.mu.Unlock()
+	c.unsave(s)
+}
+
+// limitDetached ends the account's oldest detached sessions beyond the bound.
+func (c *Server) limitDetached(t *server.Turn, a *server.Account) {
+	var detached []*server.Session
+	for _, s := range a.Snapshot() {
+		if s.Has(server.SessionDetached) {
+			detached = append(detached, s)
+		}
+	}
+	for len(detached) > c.core.Config.DetachedSessions {
+		detached[0].Out.End(t, nil)
+		detached = detached[1:]
+	}
+}

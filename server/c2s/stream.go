@@ -1,0 +1,226 @@
+package c2s
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"natter/server"
+	"natter/stanza"
+)
+
+// Stream is the output side of one client's stream, and what outlives its
+// connection. It is a server.Stream.
+//
+// Bytes are appended to a queue under the lock and written outside it by
+// whoever holds the writing flag: a flusher, which writes once without blocking,
+// or, when the socket is full, the writer goroutine, which alone goes on until
+// the queue is empty.
+type Stream struct {
+	c2s     *Server
+	mu      sync.Mutex
+	tr      Transport // nil while detached and after the end
+	secure  bool      // tr is encrypted
+	out     []byte    // queue, from the pool; nil when empty
+	rest    []byte    // taken from the queue, not yet written
+	writing bool      // somebody writes
+	touched bool      // a turn is going to flush
+	ended   bool      // nothing is taken any more
+	closing bool      // … and the output closes once it is written
+	marks   []mark    // logged deliveries that count as received once written
+	queued  uint64    // bytes ever appended
+	written uint64    // bytes ever written
+	acks    *acks     // nil until <enable/>
+	room    sync.Cond
+
+	session *server.Session // set at bind
+	alarm   server.Alarm    // heartbeat; resumption window while detached
+	seen    atomic.Int64    // time of the last input, in nanoseconds since 1970
+	silent  bool            // a sign of life was asked for and has not come
+}
+
+// mark is a logged delivery on a stream without acknowledgements: it is received
+// when the byte count is written.
+type mark struct {
+	end uint64
+	d   *server.Delivery
+}
+
+func newStream(c *Server, tr Transport) *Stream {
+	s := &Stream{c2s: c, tr: tr}
+	s.room.L = &s.mu
+	return s
+}
+
+// Deliver queues a stanza; see server.Deliverer.
+func (s *Stream) Deliver(t *server.Turn, st *stanza.Stanza, stamp *stanza.Stamp, d *server.Delivery) (uint32, bool) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return 0, false
+	}
+	if s.acks == nil { // the hot path: straight into the queue
+		s.grow()
+		n := len(s.out)
+		s.out = st.AppendTo(s.out, stamp)
+		s.queued += uint64(len(s.out) - n)
+		if d != nil {
+			s.marks = append(s.marks, mark{s.queued, d})
+		}
+		return 0, s.appended(t)
+	}
+	b := st.AppendTo(getQueue(), stamp)
+	seq := s.acks.keep(b, d)
+	s.push(b)
+	putQueue(b)
+	return seq, s.appended(t)
+}
+
+// DeliverRaw queues a stanza that is serialised for this stream already.
+func (s *Stream) DeliverRaw(t *server.Turn, b []byte) bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	if s.acks != nil {
+		s.acks.keep(b, nil)
+	}
+	s.push(b)
+	return s.appended(t)
+}
+
+// DeliverNonza queues an element that is not a stanza.
+func (s *Stream) DeliverNonza(t *server.Turn, b []byte) bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	s.push(b)
+	return s.appended(t)
+}
+
+func (s *Stream) grow() {
+	if s.out == nil {
+		s.out = getQueue()
+	}
+}
+
+// push appends to the queue of a stream that has a connection; what a detached
+// one keeps is with acks.
+func (s *Stream) push(b []byte) {
+	if s.tr == nil {
+		return
+	}
+	s.grow()
+	s.out = append(s.out, b...)
+	s.queued += uint64(len(b))
+}
+
+// appended ends an append: it unlocks, has the turn flush, and sees to the
+// bound. What was appended beyond it is not lost: it goes back when the stream
+// ends.
+func (s *Stream) appended(t *server.Turn) bool {
+	touch := !s.touched && s.tr != nil
+	if touch {
+		s.touched = true
+	}
+	over := s.held() > s.c2s.core.Config.QueueBytes && !s.closing
+	s.mu.Unlock()
+	if touch {
+		t.Touch(s)
+	}
+	if over {
+		// Not here: the caller may hold the account's lock.
+		s.c2s.core.Go(func(context.Context) {
+			s.c2s.core.Do(func(t *server.Turn) {
+				s.End(t, &stanza.StreamError{Condition: "resource-constraint", Text: "the client does not read what it is sent"})
+			})
+		})
+	}
+	return true
+}
+
+// held is how many bytes wait to be written or confirmed; s.mu must be held.
+func (s *Stream) held() int {
+	n := len(s.out) + len(s.rest)
+	if s.acks != nil {
+		n = max(n, s.acks.bytes())
+	}
+	return n
+}
+
+// TLS reports whether the connection is encrypted.
+func (s *Stream) TLS() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.secure
+}
+
+// Room blocks until half of the stream's bound is free, asking the client to
+// acknowledge what it has; false when the stream has ended or has no connection.
+func (s *Stream) Room(t *server.Turn) bool {
+	t.Flush()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.held() > s.c2s.core.Config.QueueBytes/2 {
+		if s.ended || s.tr == nil {
+			return false
+		}
+		s.room.Wait()
+	}
+	return !s.ended && s.tr != nil
+}
+
+// touch has t flush the stream: bytes are held that nobody has appended here.
+func (s *Stream) touch(t *server.Turn) {
+	s.mu.Lock()
+	touch := !s.touched && s.tr != nil
+	s.touched = s.touched || touch
+	s.mu.Unlock()
+	if touch {
+		t.Touch(s)
+	}
+}
+
+// replace continues the stream over another transport; everything queued was
+// written before.
+func (s *Stream) replace(tr *secured) {
+	s.mu.Lock()
+	s.tr, s.secure = tr, true
+	s.mu.Unlock()
+}
+
+func (s *Stream) isEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// shutdown closes a stream because the server stops. A session that can be
+// resumed is not ended by that: its client comes back to it.
+func (s *Stream) shutdown(t *server.Turn, c *conn) {
+	s.mu.Lock()
+	keep := s.acks != nil && s.acks.resumable && !s.ended
+	begun := s.tr != nil && (c.begun || s.session != nil)
+	if keep && s.tr != nil {
+		s.closing = true
+		e := stanza.StreamError{Condition: "system-shutdown"}
+		if s.acks.durable != 0 {
+			s.push(s.acks.appendAck(nil))
+		}
+		s.push(append(e.AppendTo(nil), "</stream:stream>"...))
+		s.tr.SetDeadline(time.Now().Add(linger))
+	}
+	s.mu.Unlock()
+	switch {
+	case keep:
+		s.touch(t)
+	case begun:
+		s.End(t, &stanza.StreamError{Condition: "system-shutdown"})
+	default:
+		c.tr.Close()
+	}
+}

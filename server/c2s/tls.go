@@ -1,0 +1,185 @@
+package c2s
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"natter/server/cert"
+)
+
+// secured is a Transport of TLS over another one. The handshake blocks; after
+// it crypto/tls runs over a wire that never does: reads hand out ciphertext that
+// the transport below has delivered, writes append ciphertext that the flusher
+// takes from there.
+type secured struct {
+	below Transport
+	conn  *tls.Conn
+	wire  *wire
+	input *Buffer           // ciphertext being decrypted; wire.in is its rest
+	leaf  *x509.Certificate // what this connection was shown
+}
+
+// wire is the net.Conn under crypto/tls.
+type wire struct {
+	net.Conn
+	in   []byte // ciphertext not yet read; before push, read ahead of the socket
+	push bool   // the handshake is over
+
+	mu  sync.Mutex
+	out []byte // ciphertext not yet handed to the transport below
+}
+
+// errAgain tells crypto/tls that there is nothing to read now; it retries on
+// errors that are temporary.
+type errAgain struct{}
+
+func (errAgain) Error() string   { return "no input yet" }
+func (errAgain) Timeout() bool   { return true }
+func (errAgain) Temporary() bool { return true }
+
+func (w *wire) Read(p []byte) (int, error) {
+	if len(w.in) > 0 {
+		n := copy(p, w.in)
+		w.in = w.in[n:]
+		return n, nil
+	}
+	if w.push {
+		return 0, errAgain{}
+	}
+	return w.Conn.Read(p)
+}
+
+func (w *wire) Write(p []byte) (int, error) {
+	if !w.push {
+		return w.Conn.Write(p)
+	}
+	w.mu.Lock()
+	if w.out == nil {
+		w.out = getQueue()
+	}
+	w.out = append(w.out, p...)
+	w.mu.Unlock()
+	return len(p), nil
+}
+
+// SetWriteDeadline is called by crypto/tls around its closing alert; there is
+// nothing to bound, as writes only append.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	if w.push {
+		return nil
+	}
+	return w.Conn.SetWriteDeadline(t)
+}
+
+// take returns the ciphertext to send; give brings back what was not sent.
+func (w *wire) take() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := w.out
+	w.out = nil
+	return b
+}
+
+func (w *wire) give(b []byte) {
+	w.mu.Lock()
+	w.out = append(b, w.out...)
+	w.mu.Unlock()
+}
+
+// secure performs the server side of a TLS handshake over below; ahead holds
+// bytes of the ClientHello that were read already.
+func secure(ctx context.Context, below Transport, cfg *tls.Config, ahead []byte) (*secured, error) {
+	w := &wire{Conn: below.Net(), in: ahead}
+	conn := tls.Server(w, cfg)
+	ctx, shown := cert.WithShown(ctx)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	w.push = true
+	return &secured{below: below, conn: conn, wire: w, leaf: shown.Leaf()}, nil
+}
+
+func (s *secured) Read() (*Buffer, error) {
+	for {
+		b := newBuffer()
+		n, err := s.conn.Read(b.B[:])
+		if n > 0 {
+			b.N = n
+			return b, nil
+		}
+		b.Free()
+		if err != nil && !errors.As(err, new(errAgain)) {
+			s.release()
+			return nil, err
+		}
+		if len(s.wire.in) > 0 {
+			continue
+		}
+		s.release()
+		if s.input, err = s.below.Read(); err != nil {
+			s.input = nil
+			return nil, err
+		}
+		s.wire.in = s.input.Bytes()
+	}
+}
+
+func (s *secured) release() {
+	if s.input != nil {
+		s.input.Free()
+		s.input, s.wire.in = nil, nil
+	}
+}
+
+func (s *secured) Pending() bool {
+	s.wire.mu.Lock()
+	defer s.wire.mu.Unlock()
+	return len(s.wire.out) > 0
+}
+
+func (s *secured) TryWrite(p []byte) (int, bool, error) {
+	if len(p) > 0 {
+		if _, err := s.conn.Write(p); err != nil {
+			return 0, false, err
+		}
+	}
+	out := s.wire.take()
+	n, _, err := s.below.TryWrite(out)
+	if n < len(out) && err == nil {
+		s.wire.give(out[n:])
+		return len(p), true, nil
+	}
+	putQueue(out)
+	return len(p), false, err
+}
+
+func (s *secured) WriteAll(p []byte) error {
+	if len(p) > 0 {
+		if _, err := s.conn.Write(p); err != nil {
+			return err
+		}
+	}
+	return s.below.WriteAll(s.wire.take())
+}
+
+func (s *secured) CloseWrite() error {
+	if err := s.conn.CloseWrite(); err != nil {
+		return err
+	}
+	if _, _, err := s.TryWrite(nil); err != nil {
+		return err
+	}
+	if s.Pending() {
+		return nil // the peer does not read: the deadline ends it
+	}
+	return s.below.CloseWrite()
+}
+
+func (s *secured) SetDeadline(t time.Time) error { return s.below.SetDeadline(t) }
+func (s *secured) Net() net.Conn                 { return s.below.Net() }
+func (s *secured) Close() error                  { return s.below.Close() }

@@ -1,0 +1,72 @@
+package c2s
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// Transport carries the bytes of one stream. One goroutine reads; one at a
+// time, the holder of the stream's writing flag, writes. Close may be called by
+// anybody at any time.
+type Transport interface {
+	// Read waits until there is input and only then takes a buffer from the
+	// pool and fills it, so that an idle connection holds none. The caller
+	// gives the buffer back with Free.
+	Read() (*Buffer, error)
+	// TryWrite takes as much of p as it can without blocking. pending says
+	// that bytes it took are still held (TLS), so that WriteAll has to follow.
+	TryWrite(p []byte) (n int, pending bool, err error)
+	// Pending reports whether bytes are held that nobody has written yet.
+	Pending() bool
+	// WriteAll writes what is held and p, and waits for it.
+	WriteAll(p []byte) error
+	// SetDeadline bounds blocked reads and writes; the zero time lifts it.
+	SetDeadline(time.Time) error
+	// Net is the connection below, for crypto/tls and for addresses.
+	Net() net.Conn
+	// CloseWrite ends the output in order; the input stays open.
+	CloseWrite() error
+	Close() error
+}
+
+// bufferSize holds a read batch: some tens of chat messages.
+const bufferSize = 16 << 10
+
+// Buffer is a pooled read buffer: B[:N] is input.
+type Buffer struct {
+	B [bufferSize]byte
+	N int
+}
+
+// Bytes returns the input.
+func (b *Buffer) Bytes() []byte { return b.B[:b.N] }
+
+var buffers = sync.Pool{New: func() any { return new(Buffer) }}
+
+func newBuffer() *Buffer { return buffers.Get().(*Buffer) }
+
+// Free gives b back; the bytes must not be used after.
+func (b *Buffer) Free() {
+	b.N = 0
+	buffers.Put(b)
+}
+
+// queueBytes is the size of a pooled output buffer; it fits a batch.
+const queueBytes = 4 << 10
+
+var queues = sync.Pool{New: func() any { return new([queueBytes]byte) }}
+
+func getQueue() []byte { return queues.Get().(*[queueBytes]byte)[:0] }
+
+// putQueue gives back a buffer of getQueue's; one that has grown, or lost its
+// front, is left to the garbage collector.
+func putQueue(b []byte) {
+	if cap(b) == queueBytes {
+		queues.Put((*[queueBytes]byte)(b[:queueBytes]))
+	}
+}
+
+// errClosed is returned by a transport that was closed on this side.
+var errClosed = errors.New("connection closed")

@@ -1,0 +1,91 @@
+package server
+
+import "time"
+
+// Config is what the core needs to know. The zero value of a field means its
+// default; Defaults fills them in. The comments are the manual.
+type Config struct {
+	// Domains the server speaks for; the first is the default one.
+	Domains []string
+	// Archive: keep messages in the archive after they are delivered.
+	Archive bool
+	// Register: whether strangers may make accounts in band (XEP-0077).
+	Register bool
+	// Dev: protocol tests on loopback; SCRAM without TLS is allowed.
+	Dev bool
+	// NoLimits lifts rates, registration and per-address limits; never stanza
+	// size, depth, memory, tries per stream or the deadline before login.
+	NoLimits bool
+	// Admins are the bare JIDs of the administrators.
+	Admins []string
+
+	// OfflineMessages and OfflineBytes bound what waits for an absent account.
+	OfflineMessages int
+	OfflineBytes    int64
+	// RosterItems bounds a roster; PendingRequests the subscription requests
+	// that wait for an answer.
+	RosterItems     int
+	PendingRequests int
+	// Resources bounds the sessions of an account; DetachedSessions those of
+	// them that wait to be resumed.
+	Resources        int
+	DetachedSessions int
+	// PrivateBytes bounds one private XML document, PrivateTotal an account's.
+	PrivateBytes int
+	PrivateTotal int
+	// QueueBytes bounds what waits for one session, written or unconfirmed.
+	QueueBytes int
+	// MaxStanza bounds one stanza in bytes after login.
+	MaxStanza int
+	// LoginTimeout is the time from accept to bound session.
+	LoginTimeout time.Duration
+	// ResumeTime is how long a session without a connection can be resumed.
+	ResumeTime time.Duration
+	// Idle is how long a quiet connection is left alone before it is asked
+	// for a sign of life; IdleInactive the same while its client is inactive;
+	// PingTimeout how long the answer may take.
+	Idle         time.Duration
+	IdleInactive time.Duration
+	PingTimeout  time.Duration
+	// StoreTimeout bounds one read from the store.
+	StoreTimeout time.Duration
+	// ConnectionsPerAddress bounds connections before login from one address;
+	// Connections those of all. BytesPerSecond bounds what one client may send,
+	// with BurstBytes at once.
+	ConnectionsPerAddress int
+	Connections           int
+	BytesPerSecond        int
+	BurstBytes            int
+}
+
+// Defaults returns cfg with defaults for what is zero.
+func Defaults(cfg Config) Config {
+	def(&cfg.OfflineMessages, 1000)
+	def(&cfg.OfflineBytes, 10<<20)
+	def(&cfg.RosterItems, 10_000)
+	def(&cfg.PendingRequests, 1000)
+	def(&cfg.Resources, 50)
+	def(&cfg.DetachedSessions, 10)
+	def(&cfg.PrivateBytes, 256<<10)
+	def(&cfg.PrivateTotal, 5<<20)
+	def(&cfg.QueueBytes, 1<<20)
+	def(&cfg.MaxStanza, 256<<10)
+	def(&cfg.LoginTimeout, 30*time.Second)
+	def(&cfg.ResumeTime, time.Hour)
+	def(&cfg.Idle, 5*time.Minute)
+	def(&cfg.IdleInactive, 15*time.Minute)
+	def(&cfg.PingTimeout, time.Minute)
+	def(&cfg.StoreTimeout, 10*time.Second)
+	def(&cfg.ConnectionsPerAddress, 200)
+	def(&cfg.Connections, 10_000)
+	def(&cfg.BytesPerSecond, 2<<20)
+	def(&cfg.BurstBytes, 8<<20)
+	return cfg
+}
+
+func def[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}

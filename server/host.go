@@ -1,0 +1,214 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"natter/server/auth"
+	"natter/server/store"
+	"natter/stanza"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// Host is one domain that the server speaks for.
+type Host struct {
+	Server  *Server
+	Name    string
+	JID     stanza.JID
+	Self    *Origin // origin of stanzas the host itself sends
+	Auth    *auth.Config
+	Modules []*Module // in the order of all.go
+
+	iq       map[iqKey]*IQHandler
+	nonzas   map[string]*NonzaHandler
+	hooks    [stages][]Hook
+	triggers map[string]struct{} // namespaces that hooks wait for
+	services map[string]*Service
+
+	loads singleflight.Group
+	names names
+}
+
+// names is the set of accounts of a host, kept whole in memory so that asking
+// whether somebody exists never touches the store.
+type names struct {
+	mu sync.RWMutex
+	m  map[string]struct{}
+}
+
+func (n *names) has(local string) bool {
+	n.mu.RLock()
+	_, ok := n.m[local]
+	n.mu.RUnlock()
+	return ok
+}
+
+func (n *names) set(local string, on bool) {
+	n.mu.Lock()
+	if on {
+		n.m[local] = struct{}{}
+	} else {
+		delete(n.m, local)
+	}
+	n.mu.Unlock()
+}
+
+// Exists reports whether the host has an account with this localpart (in normal
+// form).
+func (h *Host) Exists(local string) bool { return h.names.has(local) }
+
+// Accounts returns the localparts of all accounts, unsorted.
+func (h *Host) Accounts() []string {
+	h.names.mu.RLock()
+	defer h.names.mu.RUnlock()
+	list := make([]string, 0, len(h.names.m))
+	for l := range h.names.m {
+		list = append(list, l)
+	}
+	return list
+}
+
+// use wires the modules into the host's tables.
+func (h *Host) use(modules []*Module) {
+	h.Modules = modules
+	h.iq = make(map[iqKey]*IQHandler)
+	h.nonzas = make(map[string]*NonzaHandler)
+	h.triggers = make(map[string]struct{})
+	h.services = make(map[string]*Service)
+	for _, m := range modules {
+		for i := range m.IQ {
+			m.IQ[i].add(h.iq)
+		}
+		for i := range m.Nonzas {
+			h.nonzas[m.Nonzas[i].NS] = &m.Nonzas[i]
+		}
+		for _, k := range m.Hooks {
+			if k.Kinds == 0 {
+				k.Kinds = OnAll
+			}
+			if k.NS != "" {
+				h.triggers[k.NS] = struct{}{}
+			}
+			h.hooks[k.Stage] = append(h.hooks[k.Stage], k)
+		}
+		if m.Service != nil {
+			h.services[m.Service.Prefix+"."+h.Name] = m.Service
+		}
+	}
+}
+
+// Features returns the disco features of the host, or of its accounts' bare
+// JIDs, in module order without repeats.
+func (h *Host) Features(account bool) []string {
+	var list []string
+	seen := make(map[string]bool)
+	for _, m := range h.Modules {
+		fs := m.Features
+		if account {
+			fs = m.AccountFeatures
+		}
+		for _, f := range fs {
+			if !seen[f] {
+				seen[f] = true
+				list = append(list, f)
+			}
+		}
+	}
+	return list
+}
+
+// StreamFeatures returns the features of the modules for a stream: before
+// authentication or after.
+func (h *Host) StreamFeatures(authenticated bool) string {
+	var b strings.Builder
+	for _, m := range h.Modules {
+		if authenticated {
+			for _, f := range m.StreamFeatures {
+				b.WriteString(f)
+			}
+		} else {
+			b.WriteString(m.RegisterFeature)
+		}
+	}
+	return b.String()
+}
+
+// Nonza hands an element that is not a stanza to the module that knows its
+// namespace; false without one.
+func (h *Host) Nonza(t *Turn, s *Session, st *stanza.Stanza) bool {
+	ns, _ := st.Name()
+	n, ok := h.nonzas[string(ns)]
+	if ok {
+		n.Handle(t, s, st)
+	}
+	return ok
+}
+
+// Account returns the account, loading it if need be, and nil when there is
+// none. It may block on the store, so it flushes t first when it has to.
+func (h *Host) Account(t *Turn, local string) (*Account, error) {
+	jid := h.account(local)
+	if e, ok := h.Server.reg.get(jid); ok {
+		return e.account, nil
+	}
+	if !h.names.has(local) {
+		return nil, nil
+	}
+	t.Flush()
+	v, err, _ := h.loads.Do(local, func() (any, error) {
+		if e, ok := h.Server.reg.get(jid); ok {
+			return e.account, nil
+		}
+		a, err := h.load(local)
+		if err != nil {
+			return nil, err
+		}
+		h.Server.reg.put(jid, entry{account: a})
+		return a, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*Account), nil
+}
+
+// LockAccount returns the account locked, and nil when there is none.
+func (h *Host) LockAccount(t *Turn, local string) (*Account, error) {
+	for {
+		a, err := h.Account(t, local)
+		if a == nil || err != nil {
+			return nil, err
+		}
+		if a.mu.Lock(); !a.gone {
+			a.used = h.Server.now()
+			return a, nil
+		}
+		a.mu.Unlock()
+	}
+}
+
+// Online returns the account if it is in memory, without loading it.
+func (h *Host) Online(local string) *Account {
+	e, _ := h.Server.reg.get(h.account(local))
+	return e.account
+}
+
+func (h *Host) account(local string) string { return local + "@" + h.Name }
+
+// Get reads one of an account's documents (local empty: the host's); ok is false
+// when there is none. It flushes t first, as it may block.
+func (h *Host) Get(t *Turn, local, kind, key string) (doc store.Doc, ok bool, err error) {
+	if t != nil {
+		t.Flush()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), h.Server.Config.StoreTimeout)
+	defer cancel()
+	return h.Server.Store.Get(ctx, h.Key(local, kind, key))
+}
+
+// Key names one of an account's documents (local empty: the host's).
+func (h *Host) Key(local, kind, key string) store.Key {
+	return store.Key{Host: h.Name, Account: local, Kind: kind, Key: key}
+}

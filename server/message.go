@@ -1,0 +1,265 @@
+package server
+
+import (
+	"strconv"
+
+	"natter/presence"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// messageToAccount delivers a message to a local account: the table in
+// delivery.go decides where to, the log keeps what is worth keeping.
+func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, a *Account) {
+	srv := h.Server
+	hints := examine(st)
+	stamp := stanza.Stamp{From: o.Attr, Lang: o.Lang}
+	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: hints}
+	if !srv.run(FromAccount, &p) {
+		return
+	}
+	if a == nil {
+		srv.refuse(t, o, st, hints, messageRules[noAccount][bareJID][messageType(st.Type)])
+		return
+	}
+	if !srv.run(ToAccount, &p) {
+		return
+	}
+	if hints&forgeries != 0 {
+		stamp.Cut = h.forged(stamp.Cut, st, o, a)
+	}
+	for {
+		a.mu.Lock()
+		if !a.gone {
+			break
+		}
+		a.mu.Unlock()
+		var err error
+		if a, err = h.Account(t, to.Local()); a == nil || err != nil {
+			srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
+			return
+		}
+		p.Account = a
+	}
+	refusal := a.deliver(&p)
+	a.mu.Unlock()
+	if refusal != nil {
+		srv.Bounce(t, o, st, refusal)
+		return
+	}
+	if len(p.Targets) == 0 {
+		srv.run(Undelivered, &p)
+	}
+	srv.run(ToSession, &p)
+	if p.ID != 0 {
+		srv.run(Stored, &p)
+	}
+}
+
+// refuse carries out an action that needs no account.
+func (srv *Server) refuse(t *Turn, o *Origin, st *stanza.Stanza, hints Hints, act action) {
+	if act == bounce && hints&OnlyStates == 0 {
+		srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
+	}
+}
+
+// deliver hands the message of p to the sessions that the delivery rules name,
+// or to the offline spool, and to the log. It fills in p.Targets and p.ID. The
+// account must be locked. It returns the error to answer, if any.
+func (a *Account) deliver(p *Passage) *stanza.Error {
+	st := p.Stanza
+	act, addressed := a.decide(p)
+	storable := p.Hints.Storable(st.Type)
+	switch {
+	case act == ignore || p.Hints&OnlyStates != 0 && (act == bounce || act == offline):
+		return nil
+	case act == bounce:
+		return stanza.ServiceUnavailable("")
+	case act == offline && !storable:
+		if p.Hints&HasBody != 0 || st.NumChildren() > 0 && p.Hints&NoStore == 0 {
+			return stanza.ServiceUnavailable("")
+		}
+		return nil
+	}
+	var targets []*Session
+	switch act {
+	case deliver:
+		targets = []*Session{addressed}
+	case best:
+		targets = *a.targets.Load()
+	case all:
+		for _, i := range presence.NonNegative(nil, a.view.Resources) {
+			targets = append(targets, a.sessions[i])
+		}
+	}
+	if a.spool.draining != nil && storable && act != all {
+		// What comes now lines up behind what waited (DESIGN §3, order).
+		if act == best || addressed == a.spool.draining {
+			targets, act = nil, offline
+		}
+	}
+	return a.hand(p, targets, storable, act == offline)
+}
+
+// decide looks the message up in the delivery rules.
+func (a *Account) decide(p *Passage) (action, *Session) {
+	state, addr := noResource, bareJID
+	if all, nonNegative := a.available(); nonNegative > 0 {
+		state = reachable
+	} else if all > 0 {
+		state = negative
+	}
+	var s *Session
+	if !p.To.IsBare() {
+		if s = a.Session(p.To.Resource()); s != nil {
+			addr = fullMatch
+		} else {
+			addr = fullNoMatch
+		}
+	}
+	return messageRules[state][addr][messageType(p.Stanza.Type)], s
+}
+
+// hand gives the message to targets, logging it first where it has to outlive
+// this moment: the archive is on, it goes to the spool, or a client confirms
+// what it gets (XEP-0198).
+func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *stanza.Error {
+	t, st, stamp := p.Turn, p.Stanza, p.Stamp
+	archived := storable && (a.Has(AccountArchive) || t.srv.senderFlags(p.Origin)&AccountArchive != 0)
+	logged := storable && (spooled || archived)
+	for _, s := range targets {
+		logged = logged || storable && s.Has(SessionAcks)
+	}
+	if !logged {
+		taken := targets[:0:0]
+		for _, s := range targets {
+			if _, ok := s.Out.Deliver(t, st, stamp, nil); ok {
+				taken = append(taken, s)
+			}
+		}
+		p.Targets = taken
+		if len(taken) == 0 && storable {
+			return a.hand(p, nil, storable, true)
+		}
+		return nil
+	}
+	if t.srv.Store.Full() {
+		return stanza.ResourceConstraint("the server cannot store messages just now; try again later")
+	}
+	rec := a.record(p, archived)
+	var b store.Batch
+	b.Append(rec)
+	d := &Delivery{ID: rec.ID}
+	tail := len(stamp.Tail)
+	stamp.Tail = a.appendStanzaID(stamp.Tail, rec.ID)
+	p.ID = rec.ID
+	for _, s := range targets {
+		d.Copies++
+		seq, ok := s.Out.Deliver(t, st, stamp, d)
+		if !ok {
+			d.Copies--
+			continue
+		}
+		p.Targets = append(p.Targets, s)
+		b.SpoolAdd(store.Spool{Owner: a.Bare, ID: rec.ID, Session: s.ID, Seq: seq})
+	}
+	if len(p.Targets) == 0 {
+		size := int64(len(rec.Stanza))
+		if c := t.srv.Config; a.spool.count >= c.OfflineMessages || a.spool.bytes+size > c.OfflineBytes {
+			return stanza.ServiceUnavailable("the recipient's offline storage is full")
+		}
+		b.SpoolAdd(store.Spool{Owner: a.Bare, ID: rec.ID})
+		a.spool.count++
+		a.spool.bytes += size
+		p.Stored = true
+	}
+	stamp.Tail = stamp.Tail[:tail]
+	return t.srv.commitMessage(t, p.Origin, a, &b, rec.Stanza)
+}
+
+// commitMessage hands a logged message to the store; should that fail later, the
+// sender gets a wait error then.
+func (srv *Server) commitMessage(t *Turn, o *Origin, a *Account, b *store.Batch, copy []byte) *stanza.Error {
+	err := t.Commit(b, func(t *Turn, err error) {
+		if err == nil {
+			return
+		}
+		a.reload(t)
+		if st, perr := stanza.ParseIn(copy, stanza.NSClient, stanza.AfterLogin); perr == nil {
+			srv.Bounce(t, o, st, srv.stanzaError(err))
+		}
+	})
+	if err != nil {
+		return srv.stanzaError(err)
+	}
+	return nil
+}
+
+// record makes the log record of a message: one for both owners.
+func (a *Account) record(p *Passage, archived bool) store.Record {
+	st := p.Stanza
+	rec := store.Record{
+		ID:   p.Turn.srv.Store.NextID(),
+		From: p.Origin.JID.String(),
+		To:   p.To.String(),
+		Kind: uint8(st.Type),
+	}
+	if archived {
+		rec.Text = st.Body()
+		if a.Has(AccountArchive) {
+			rec.Owners[1] = a.Bare
+		}
+		if s := p.Origin.Session; s != nil && s.Account != a && s.Account.Has(AccountArchive) {
+			rec.Owners[0] = s.Account.Bare
+		}
+	} else {
+		rec.Owners[1] = a.Bare
+		rec.Flags |= store.FlagTransient
+	}
+	alone := *p.Stamp
+	alone.Declare, alone.Tail = true, nil
+	rec.Stanza = st.AppendTo(nil, &alone)
+	return rec
+}
+
+// appendStanzaID appends <stanza-id/> with the account as the one who gave the
+// id (XEP-0359 §3).
+func (a *Account) appendStanzaID(b []byte, id uint64) []byte {
+	b = append(b, `<stanza-id xmlns='urn:xmpp:sid:0' by='`...)
+	b = append(b, a.Self.Attr...)
+	b = append(b, `' id='`...)
+	b = strconv.AppendUint(b, id, 10)
+	return append(b, `'/>`...)
+}
+
+// forged adds to cut the spans of children that only this server may have
+// added: stanza-ids by the host or the account, delays from the host or, unless
+// they are the sender's own, from the account.
+func (h *Host) forged(cut []stanza.Span, st *stanza.Stanza, o *Origin, a *Account) []stanza.Span {
+	for i := range st.NumChildren() {
+		c := st.ChildAt(i)
+		ns, name := st.Space(c), st.Local(c)
+		attr := ""
+		switch {
+		case string(ns) == nsSID && string(name) == "stanza-id":
+			attr = "by"
+		case string(ns) == nsDelay && string(name) == "delay":
+			attr = "from"
+		default:
+			continue
+		}
+		by, err := jidAttr(st, c, attr)
+		if err != nil {
+			continue
+		}
+		if b := by.Bare(); b == a.JID || b.Domain() == h.Name && b.Local() == "" || attr == "by" && b == o.JID.Bare() {
+			cut = append(cut, c.Span())
+		}
+	}
+	return cut
+}
+
+func jidAttr(st *stanza.Stanza, c stanza.Child, name string) (stanza.JID, error) {
+	v, _ := st.ChildAttr(c, name)
+	return stanza.ParseJID(v)
+}

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// Module is one extension on one host, as a value. All fields but Name are
+// optional. disco features, docs/xeps.md and the DOAP file derive from it, so it
+// names only what works.
+type Module struct {
+	Name    string // by word: "carbons"
+	XEP     string // number and version it implements: "0280 1.0.1"; more than one separated by ", "
+	Summary string // for docs/xeps.md: what a user gets
+
+	Features        []string // announced by the host (XEP-0030)
+	AccountFeatures []string // announced by each account's bare JID
+	Items           []Item   // disco items of the host
+
+	// StreamFeatures are whole elements announced to an authenticated stream.
+	StreamFeatures []string
+	// RegisterFeature is announced to a stream before authentication.
+	RegisterFeature string
+
+	IQ     []IQHandler
+	Nonzas []NonzaHandler // elements that are not stanzas, from bound sessions
+	Hooks  []Hook
+
+	// Load fills what the module keeps with an account when it is loaded; it
+	// may read the store. The account is not yet shared and needs no lock.
+	Load func(a *Account) error
+	// Bound is told of each new session before its client hears of it.
+	Bound func(t *Turn, s *Session)
+	// Available is told after a session's initial presence was handled.
+	Available func(t *Turn, s *Session)
+	// Remove adds to b what deletes the module's data of an account beyond
+	// its documents, which the core deletes.
+	Remove func(a *Account, b *store.Batch)
+	// Service serves a host of its own below the module's host.
+	Service *Service
+	// SessionState saves and restores what the module keeps with a session
+	// over a restart; Restore is called before the session is shared.
+	SaveSession    func(s *Session) []byte
+	RestoreSession func(s *Session, data []byte)
+}
+
+// Item is a disco item (XEP-0030 §4).
+type Item struct{ JID, Node, Name string }
+
+// Service is an address below the host that takes its own stanzas.
+type Service struct {
+	Prefix string // "conference"
+	Route  func(t *Turn, o *Origin, to stanza.JID, st *stanza.Stanza)
+}
+
+// NonzaHandler handles a top-level element that is not a stanza, from a session.
+type NonzaHandler struct {
+	NS     string
+	Handle func(t *Turn, s *Session, st *stanza.Stanza)
+}
+
+// Stage is where on a stanza's way a hook stands.
+type Stage uint8
+
+const (
+	// FromAccount: a local session sent it, it is not yet routed.
+	FromAccount Stage = iota
+	// ToAccount: it is for a local account, its sessions not yet chosen.
+	// Presence of contacts passes here too.
+	ToAccount
+	// ToSession: the sessions that get it are chosen (Passage.Targets, which
+	// may be empty); the hook may take some out or send copies to others.
+	ToSession
+	// Stored: it was written to the log for an account (Passage.ID).
+	Stored
+	// Undelivered: a message for an account that no session took.
+	Undelivered
+	// SessionEnded: Passage.Session has ended; there is no stanza.
+	SessionEnded
+	stages
+)
+
+// Kinds a hook is consulted for.
+const (
+	OnMessage = 1 << iota
+	OnPresence
+	OnIQ
+	OnAll = OnMessage | OnPresence | OnIQ
+)
+
+// Hook is consulted at its stage when its trigger matches: the kind of stanza
+// and either Flag is set on the account (FromAccount: the sender's) or the stanza
+// has a child in namespace NS. With neither NS nor Flag it always matches.
+type Hook struct {
+	Stage Stage
+	Kinds int // zero: all
+	NS    string
+	Flag  uint32
+	Run   func(*Passage) Verdict
+}
+
+// Verdict is what a hook decides.
+type Verdict uint8
+
+const (
+	Pass  Verdict = iota // go on; the hook may have added to Passage.Stamp
+	Stop                 // the stanza ends here; the hook has done what is to be done
+	Reply                // answer Passage.Err to the sender and end
+)
+
+// Passage is a stanza at a hook. It is valid during the call.
+type Passage struct {
+	Turn    *Turn
+	Origin  *Origin
+	Stanza  *stanza.Stanza
+	To      stanza.JID    // in normal form; the sender's bare JID where the stanza has none
+	Account *Account      // whose stage it is
+	Targets []*Session    // ToSession: who gets it
+	Session *Session      // SessionEnded
+	ID      uint64        // of the log record; 0 when it is not logged
+	Stamp   *stanza.Stamp // add Cut and Tail here
+	Err     *stanza.Error // with Reply
+	Stored  bool          // Undelivered: it waits in the offline spool
+	Hints   Hints         // processing hints (XEP-0334)
+}

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// Confirm tells that s has received the deliveries: by acknowledgement
+// (XEP-0198), or, without, because they were written to its socket.
+func (srv *Server) Confirm(t *Turn, s *Session, list []*Delivery) {
+	if len(list) == 0 {
+		return
+	}
+	a := s.Account
+	b := new(store.Batch)
+	a.mu.Lock()
+	for _, d := range list {
+		d.Confirmed = true
+		d.Copies--
+		b.SpoolConfirm(a.Bare, d.ID, s.ID)
+	}
+	a.mu.Unlock()
+	if err := srv.Store.Commit(b); err != nil {
+		// The rows stay: these messages come once more after a restart, with
+		// the ids by which a client knows them.
+		srv.Log.Warn("confirmations not stored", "account", a.Bare, "err", err)
+	}
+}
+
+// requeue finds a new way for messages that s never confirmed: to sessions that
+// are there now, else to the offline spool. One that another session has, or
+// has confirmed, is done. The account must be locked.
+func (a *Account) requeue(t *Turn, s *Session, list []*Delivery) {
+	if len(list) == 0 {
+		return
+	}
+	var b store.Batch
+	moved := 0
+	for _, d := range list {
+		d.Copies--
+		if d.Confirmed || d.Copies > 0 {
+			b.SpoolConfirm(a.Bare, d.ID, s.ID)
+			continue
+		}
+		b.SpoolMove(a.Bare, d.ID, s.ID, "", 0)
+		moved++
+	}
+	a.spool.count += moved
+	if err := t.Commit(&b, func(t *Turn, err error) {
+		if err != nil {
+			a.reload(t)
+		}
+	}); err != nil {
+		a.spool.count -= moved
+		t.srv.Log.Error("unconfirmed messages not moved", "account", a.Bare, "err", err)
+		return
+	}
+	if targets := a.targets.Load(); targets != nil && len(*targets) > 0 {
+		a.startDrain((*targets)[0])
+	}
+}
+
+// giveBack routes a stanza that a session was given but never received and that
+// is in no log: messages worth keeping find another way, requests are answered.
+func (srv *Server) giveBack(t *Turn, b []byte) {
+	st, err := stanza.ParseIn(b, stanza.NSClient, stanza.AfterLogin)
+	if err != nil {
+		return
+	}
+	from, err := parseAddr(st.From())
+	if err != nil {
+		return
+	}
+	o := NewOrigin(from)
+	switch st.Kind {
+	case stanza.IQ:
+		if st.Type == stanza.Get || st.Type == stanza.Set {
+			srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
+		}
+	case stanza.Message:
+		to, err := parseAddr(st.To())
+		h := srv.hosts[to.Domain()]
+		if hints := examine(st); err == nil && h != nil && hints.Storable(st.Type) {
+			stamp := stanza.Stamp{From: o.Attr}
+			a, err := h.LockAccount(t, to.Local())
+			if a == nil || err != nil {
+				return
+			}
+			p := &Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: hints}
+			refusal := a.hand(p, *a.targets.Load(), true, len(*a.targets.Load()) == 0)
+			a.mu.Unlock()
+			if refusal != nil {
+				srv.Bounce(t, o, st, refusal)
+			}
+		}
+	}
+}
+
+// spoolOf reads the messages that a session was given and had not confirmed when
+// the server stopped.
+func (srv *Server) spoolOf(ctx context.Context, owner, session string) ([]store.SpoolRecord, error) {
+	var all []store.SpoolRecord
+	after := uint64(0)
+	for {
+		page, err := srv.Store.SpoolPage(ctx, owner, after, drainPage, session)
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].Spool.ID
+	}
+}

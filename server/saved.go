@@ -1,0 +1,215 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// savedSession is what a restart has to know of a session that can be resumed.
+type savedSession struct {
+	Resource   string
+	Since      time.Time
+	Remote     string            `json:",omitempty"`
+	Lang       string            `json:",omitempty"`
+	Flags      uint32            `json:",omitempty"`
+	Interested bool              `json:",omitempty"`
+	Presence   []byte            `json:",omitempty"` // the last broadcast one
+	Priority   int8              `json:",omitempty"`
+	Directed   []string          `json:",omitempty"`
+	Modules    map[string][]byte `json:",omitempty"`
+}
+
+// savedFlags are the session flags that a restart keeps.
+const savedFlags = SessionCarbons | SessionInactive
+
+// Save returns the session's state for a restart.
+func (s *Session) Save() ([]byte, error) {
+	a := s.Account
+	a.mu.Lock()
+	v := savedSession{
+		Resource: s.Resource, Since: s.Since, Remote: s.Remote, Lang: string(s.Lang),
+		Flags: s.flags.Load() & savedFlags, Interested: s.interested, Presence: s.current,
+	}
+	if i := a.index(s); i >= 0 {
+		r := &a.view.Resources[i]
+		v.Priority = r.Priority
+		for _, j := range r.Directed.List() {
+			v.Directed = append(v.Directed, j.String())
+		}
+	}
+	for _, m := range a.Host.Modules {
+		if m.SaveSession == nil {
+			continue
+		}
+		if data := m.SaveSession(s); data != nil {
+			if v.Modules == nil {
+				v.Modules = make(map[string][]byte)
+			}
+			v.Modules[m.Name] = data
+		}
+	}
+	a.mu.Unlock()
+	return json.Marshal(v)
+}
+
+// Waiting is a message that a restored session was sent and had not confirmed.
+type Waiting struct {
+	Bytes    []byte // as it goes to the client
+	Delivery *Delivery
+	Seq      uint32 // its number in the stream before the restart, 0 for none
+}
+
+// Restore registers a session as it was before a restart, without telling
+// anybody: for its contacts it never went. It returns what its client had not
+// confirmed, in order.
+func (h *Host) Restore(ctx context.Context, t *Turn, local, id string, state []byte, out Stream) (*Session, []Waiting, error) {
+	var v savedSession
+	if err := json.Unmarshal(state, &v); err != nil {
+		return nil, nil, err
+	}
+	bare, err := stanza.ParseJID(h.account(local))
+	if err != nil {
+		return nil, nil, err
+	}
+	jid, err := bare.WithResource(v.Resource)
+	if err != nil {
+		return nil, nil, err
+	}
+	records, err := h.Server.spoolOf(ctx, bare.String(), id)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := h.LockAccount(t, local)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a == nil {
+		return nil, nil, fmt.Errorf("%s: %w", bare, ErrUnknown)
+	}
+	defer a.mu.Unlock()
+	s := a.newSession(jid, Binding{Local: local, Remote: v.Remote, Out: out})
+	s.ID, s.Since = id, v.Since
+	if v.Lang != "" {
+		s.Lang = []byte(v.Lang)
+	}
+	s.flags.Store(v.Flags & savedFlags)
+	s.interested, s.current = v.Interested, v.Presence
+	r := &a.view.Resources[a.index(s)]
+	r.Available, r.Priority = v.Presence != nil, v.Priority
+	var directed []stanza.JID
+	for _, d := range v.Directed {
+		if j, err := stanza.ParseJID(d); err == nil {
+			directed = append(directed, j)
+		}
+	}
+	r.Directed.Restore(directed)
+	for _, m := range h.Modules {
+		if m.RestoreSession != nil {
+			m.RestoreSession(s, v.Modules[m.Name])
+		}
+	}
+	a.retarget()
+	return s, a.again(records), nil
+}
+
+// again serialises messages that were sent before the restart: as they were
+// first sent, with their stanza-id.
+func (a *Account) again(records []store.SpoolRecord) []Waiting {
+	var list []Waiting
+	for _, r := range records {
+		st, err := stanza.Parse(r.Record.Stanza, stanza.AfterLogin)
+		if err != nil {
+			continue
+		}
+		stamp := a.late(st, r.Record.ID)
+		list = append(list, Waiting{
+			Bytes:    st.AppendTo(nil, &stamp),
+			Delivery: &Delivery{ID: r.Record.ID, Copies: 1, Confirmed: r.Done},
+			Seq:      r.Seq,
+		})
+	}
+	return list
+}
+
+// Resumed tells that the session's client is back.
+func (srv *Server) Resumed(t *Turn, s *Session) {
+	a := s.Account
+	a.mu.Lock()
+	a.startDrain(s)
+	a.mu.Unlock()
+}
+
+// SessionByID returns the session with this id, nil without.
+func (srv *Server) SessionByID(id string) *Session {
+	var found *Session
+	srv.EachSession(func(s *Session) {
+		if s.ID == id {
+			found = s
+		}
+	})
+	return found
+}
+
+// SweepSpool returns to the offline spool what waits for sessions that alive
+// does not know.
+func (srv *Server) SweepSpool(ctx context.Context, alive func(session string) bool) error {
+	after := ""
+	for {
+		owners, err := srv.Store.SpoolOwners(ctx, after, store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, owner := range owners {
+			if err := srv.sweepOwner(ctx, owner, alive); err != nil {
+				return err
+			}
+			after = owner
+		}
+		if len(owners) < store.MaxPage {
+			return nil
+		}
+	}
+}
+
+func (srv *Server) sweepOwner(ctx context.Context, owner string, alive func(session string) bool) error {
+	sessions, err := srv.Store.SpoolSessions(ctx, owner)
+	if err != nil {
+		return err
+	}
+	for _, w := range sessions {
+		if w.Session == "" || alive(w.Session) {
+			continue
+		}
+		records, err := srv.spoolOf(ctx, owner, w.Session)
+		if err != nil {
+			return err
+		}
+		b := new(store.Batch)
+		for _, r := range records {
+			if r.Done {
+				b.SpoolConfirm(owner, r.Record.ID, w.Session)
+			} else {
+				b.SpoolMove(owner, r.Record.ID, w.Session, "", 0)
+			}
+		}
+		if err := srv.Store.CommitWait(ctx, b); err != nil {
+			return err
+		}
+	}
+	e, _ := srv.reg.get(owner)
+	if e.account == nil {
+		return nil
+	}
+	n, size, err := srv.offlineStats(ctx, owner)
+	if err == nil {
+		e.account.mu.Lock()
+		e.account.spool.count, e.account.spool.bytes = n, size
+		e.account.mu.Unlock()
+	}
+	return err
+}

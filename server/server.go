@@ -1,0 +1,174 @@
+// Package server is natter's core: hosts, accounts, sessions and the router
+// between them, as RFC 6120 §10 and RFC 6121 describe them. Transports hand it
+// bytes (server/c2s), extensions hook into it (server/xep), and what it keeps
+// is in server/store.
+//
+// # Locks
+//
+// Ranks, from first taken to last; a goroutine never takes two of one rank and
+// never one above what it holds:
+//
+//  1. Host.names, registry shards (held for a map operation only)
+//  2. Account.mu
+//  3. a stream's lock (server/c2s)
+//  4. the store's queue
+//
+// A registry shard's lock may be taken under an account's for one map operation.
+// No lock is held across a write to a socket or a read from the store. A
+// broadcast takes a snapshot of its targets under one account's lock, lets go,
+// and then takes each target's.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"natter/server/auth"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// Server is one running server.
+type Server struct {
+	Config Config
+	Log    *slog.Logger
+	Store  *store.Store
+
+	hosts map[string]*Host
+	reg   *registry
+
+	ctx        context.Context
+	cancel     context.CancelFunc
+	goroutines sync.WaitGroup
+	Wheel      *Wheel
+}
+
+// Modules makes the modules of a host, in the order their hooks run.
+type Modules func(*Host) []*Module
+
+// New returns a server over an open store, with its accounts' names loaded. It
+// runs until Close; listeners are the caller's.
+func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Server, error) {
+	srv := &Server{
+		Config: Defaults(cfg), Log: log, Store: st,
+		hosts: make(map[string]*Host), reg: newRegistry(),
+	}
+	srv.ctx, srv.cancel = context.WithCancel(context.Background())
+	for _, name := range srv.Config.Domains {
+		h, err := srv.newHost(name, modules)
+		if err != nil {
+			srv.cancel()
+			return nil, err
+		}
+		srv.hosts[h.Name] = h
+	}
+	if len(srv.hosts) == 0 {
+		srv.cancel()
+		return nil, fmt.Errorf("no domain is configured")
+	}
+	srv.Wheel = newWheel()
+	srv.goroutines.Go(func() { srv.Wheel.run(srv.ctx) })
+	srv.goroutines.Go(srv.letGo)
+	return srv, nil
+}
+
+// Close ends what the server does on its own. Sessions and listeners must have
+// ended; the store is the caller's to close.
+func (srv *Server) Close() {
+	srv.cancel()
+	srv.goroutines.Wait()
+}
+
+// Go runs fn in a goroutine that Close waits for; ctx ends with the server.
+func (srv *Server) Go(fn func(ctx context.Context)) {
+	srv.goroutines.Go(func() { fn(srv.ctx) })
+}
+
+// Host returns the host with this name in normal form, nil without.
+func (srv *Server) Host(name string) *Host { return srv.hosts[name] }
+
+// Default returns the first configured host.
+func (srv *Server) Default() *Host { return srv.hosts[srv.Config.Domains[0]] }
+
+// Session returns the session bound to a full JID, nil without.
+func (srv *Server) Session(full string) *Session {
+	e, _ := srv.reg.get(full)
+	return e.session
+}
+
+// EachSession calls fn with every bound session.
+func (srv *Server) EachSession(fn func(*Session)) {
+	srv.reg.each(func(e entry) {
+		if e.session != nil {
+			fn(e.session)
+		}
+	})
+}
+
+func (srv *Server) newHost(name string, modules Modules) (*Host, error) {
+	jid, err := stanza.ParseJID(name)
+	if err != nil || jid.Local() != "" || !jid.IsBare() {
+		return nil, fmt.Errorf("domain %q: not a domain name", name)
+	}
+	h := &Host{Server: srv, Name: jid.Domain(), JID: jid, Self: NewOrigin(jid)}
+	h.names.m = make(map[string]struct{})
+	ctx, cancel := context.WithTimeout(srv.ctx, time.Minute)
+	defer cancel()
+	if err := srv.EachAccountWith(ctx, h.Name, kindAccount, func(local string) error {
+		h.names.m[local] = struct{}{}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("domain %s: reading accounts: %w", h.Name, err)
+	}
+	secret, err := h.secret(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("domain %s: its secret: %w", h.Name, err)
+	}
+	h.Auth = &auth.Config{Domain: h.Name, Secret: secret, Lookup: h.credentials}
+	h.use(modules(h))
+	return h, nil
+}
+
+// EachAccountWith calls fn with the localpart of every account of a host that has
+// a document of the kind, in order.
+func (srv *Server) EachAccountWith(ctx context.Context, host, kind string, fn func(local string) error) error {
+	after := ""
+	for {
+		page, err := srv.Store.Accounts(ctx, host, kind, after, store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, local := range page {
+			if local == "" {
+				continue
+			}
+			if err := fn(local); err != nil {
+				return err
+			}
+			after = local
+		}
+		if len(page) < store.MaxPage {
+			return nil
+		}
+	}
+}
+
+// secret returns the host's random secret, made once: the seed of fake salts and
+// of whatever else has to be stable but unguessable.
+func (h *Host) secret(ctx context.Context) ([]byte, error) {
+	key := h.Key("", "host", "secret")
+	if doc, ok, err := h.Server.Store.Get(ctx, key); ok || err != nil {
+		return doc.Data, err
+	}
+	b := make([]byte, 32)
+	if _, err := rand.Read(b); err != nil {
+		return nil, err
+	}
+	var batch store.Batch
+	batch.Put(store.Doc{Key: key, Data: b})
+	return b, h.Server.Store.CommitWait(ctx, &batch)
+}

@@ -1,0 +1,320 @@
+package server
+
+import (
+	"natter/presence"
+	"natter/roster"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// step is an action of package presence with its resources resolved, so that it
+// can be carried out after the account's lock is let go.
+type step struct {
+	kind    presence.Kind
+	from    *Session // nil: the account's bare JID
+	own     *Session // nil: to
+	to      stanza.JID
+	current []byte // from's presence, when kind needs it
+	request []byte // the waiting request of to
+	push    []*Session
+}
+
+// resolve turns actions into steps; the account must be locked.
+func (a *Account) resolve(actions []presence.Action) []step {
+	if len(actions) == 0 {
+		return nil
+	}
+	steps := make([]step, 0, len(actions))
+	for _, x := range actions {
+		s := step{kind: x.Kind, to: x.To}
+		if x.From >= 0 {
+			s.from = a.sessions[x.From]
+			s.current = s.from.current
+		}
+		if x.Own >= 0 {
+			s.own = a.sessions[x.Own]
+		}
+		switch x.Kind {
+		case presence.Request:
+			s.request = a.Roster.Request(x.To)
+		case presence.Push, presence.DeliverInterested:
+			for _, i := range a.sessions {
+				if i.interested {
+					s.push = append(s.push, i)
+				}
+			}
+		case presence.DeliverAvailable:
+			for i, r := range a.view.Resources {
+				if r.Available {
+					s.push = append(s.push, a.sessions[i])
+				}
+			}
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// perform carries out steps. st is the stanza in hand, for those that pass it
+// on, and o whom it comes from. No lock may be held.
+func (srv *Server) perform(t *Turn, a *Account, o *Origin, st *stanza.Stanza, steps []step) {
+	for i := range steps {
+		x := &steps[i]
+		from := a.Self
+		if x.from != nil {
+			from = &x.from.Origin
+		}
+		switch x.kind {
+		case presence.Relay:
+			srv.pass(t, a, from, st, x)
+		case presence.Current:
+			if c, err := stanza.Parse(x.current, stanza.AfterLogin); err == nil {
+				srv.pass(t, a, from, c, x)
+			}
+		case presence.Available:
+			srv.made(t, a, from, "", x)
+		case presence.Unavailable, presence.LastUnavailable:
+			srv.made(t, a, from, "unavailable", x)
+		case presence.Probe:
+			srv.probe(t, a, x)
+		case presence.Route:
+			srv.pass(t, a, a.Self, st, x)
+		case presence.Subscribe:
+			srv.made(t, a, from, "subscribe", x)
+		case presence.Subscribed:
+			srv.made(t, a, from, "subscribed", x)
+		case presence.Unsubscribe:
+			srv.made(t, a, from, "unsubscribe", x)
+		case presence.Unsubscribed:
+			srv.made(t, a, from, "unsubscribed", x)
+		case presence.DeliverAvailable, presence.DeliverInterested:
+			stamp := stanza.Stamp{From: o.Attr, To: a.Self.Attr, Lang: o.Lang}
+			a.hear(t, o, st, a.JID, x.push, &stamp)
+		case presence.Request:
+			if x.request != nil && x.own != nil {
+				if r, err := stanza.Parse(x.request, stanza.AfterLogin); err == nil {
+					x.own.Out.Deliver(t, r, &stanza.Stamp{From: r.From()}, nil)
+				}
+			}
+		}
+	}
+}
+
+// pass hands a stanza on from an address of the account: to one of the account's
+// own sessions or to whom the step names.
+func (srv *Server) pass(t *Turn, a *Account, from *Origin, st *stanza.Stanza, x *step) {
+	if st == nil {
+		return
+	}
+	if x.own != nil {
+		x.own.Out.Deliver(t, st, &stanza.Stamp{From: from.Attr, To: a.ownAttr(st, x), Lang: from.Lang}, nil)
+		return
+	}
+	if e, ok := srv.reg.get(x.to.String()); ok && e.account != nil && x.kind == presence.Relay && st.To() == nil && !e.account.Has(AccountBlocks|AccountInactive) {
+		// A broadcast: the body is copied, never looked at again.
+		e.account.broadcastTo(t, from, st)
+		return
+	}
+	srv.presenceTo(t, from, srv.addressed(st, x.to), x.to)
+}
+
+// ownAttr is the 'to' of presence for one of the account's own sessions.
+func (a *Account) ownAttr(st *stanza.Stanza, x *step) []byte {
+	if x.kind == presence.Relay && st.To() != nil {
+		return nil
+	}
+	return x.own.Attr
+}
+
+// broadcastTo delivers broadcast presence to the available sessions of a
+// contact.
+func (a *Account) broadcastTo(t *Turn, from *Origin, st *stanza.Stanza) {
+	var few [4]*Session
+	targets := few[:0]
+	a.mu.Lock()
+	for i, s := range a.sessions {
+		if a.view.Resources[i].Available {
+			targets = append(targets, s)
+		}
+	}
+	if st.Type == stanza.Unavailable {
+		a.view.HearUnavailable(presence.All, from.JID)
+	}
+	a.mu.Unlock()
+	stamp := stanza.Stamp{From: from.Attr, To: a.Self.Attr, Lang: from.Lang}
+	for _, s := range targets {
+		s.Out.Deliver(t, st, &stamp, nil)
+	}
+}
+
+// addressed returns st with the address it is going to, for handlers that look
+// at it.
+func (srv *Server) addressed(st *stanza.Stanza, to stanza.JID) *stanza.Stanza {
+	if st.To() != nil {
+		return st
+	}
+	b := st.AppendTo(nil, &stanza.Stamp{From: st.From(), To: stanza.AppendAttr(nil, to.String()), Declare: true})
+	r, err := stanza.Parse(b, stanza.AfterLogin)
+	if err != nil {
+		return st
+	}
+	return r
+}
+
+// made sends presence that the server makes.
+func (srv *Server) made(t *Turn, a *Account, from *Origin, typ string, x *step) {
+	to := x.to
+	if x.own != nil {
+		to = x.own.JID
+	}
+	b := append([]byte(nil), "<presence from='"...)
+	b = append(b, from.Attr...)
+	b = append(b, "' to='"...)
+	b = stanza.AppendAttr(b, to.String())
+	if typ != "" {
+		b = append(b, "' type='"...)
+		b = append(b, typ...)
+	}
+	b = append(b, "'/>"...)
+	if x.own != nil {
+		x.own.Out.DeliverRaw(t, b)
+		return
+	}
+	st, err := stanza.ParseIn(b, stanza.NSClient, stanza.AfterLogin)
+	if err != nil {
+		srv.Log.Error("built presence that does not parse", "err", err)
+		return
+	}
+	srv.presenceTo(t, from, st, to)
+}
+
+// probe asks for a contact's presence on the account's behalf (§4.3). A local
+// contact with no session costs one map miss and has nothing to tell.
+func (srv *Server) probe(t *Turn, a *Account, x *step) {
+	h := srv.hosts[x.to.Domain()]
+	if h == nil {
+		return
+	}
+	contact := h.Online(x.to.Local())
+	if contact == nil || contact == a {
+		return
+	}
+	contact.mu.Lock()
+	steps := contact.resolve(presence.Answer(nil, &contact.view, a.JID, presence.None))
+	contact.mu.Unlock()
+	for i := range steps {
+		y := &steps[i]
+		if y.kind == presence.LastUnavailable {
+			continue // nobody there is what the asker assumes anyway
+		}
+		if x.own != nil && y.kind == presence.Current && !a.Has(AccountInactive|AccountBlocks) {
+			if c, err := stanza.Parse(y.current, stanza.AfterLogin); err == nil {
+				x.own.Out.Deliver(t, c, &stanza.Stamp{From: y.from.Attr, To: a.Self.Attr}, nil)
+			}
+			continue
+		}
+		srv.perform(t, contact, contact.Self, nil, steps[i:i+1])
+	}
+}
+
+// answerProbe answers a probe that came in as a stanza.
+func (srv *Server) answerProbe(t *Turn, o *Origin, to stanza.JID, a *Account) {
+	if a == nil {
+		b := append([]byte(nil), "<presence type='unsubscribed' from='"...)
+		b = stanza.AppendAttr(b, to.Bare().String())
+		b = append(b, "' to='"...)
+		b = append(b, o.Attr...)
+		srv.respond(t, o, append(b, "'/>"...))
+		return
+	}
+	a.mu.Lock()
+	res := presence.None
+	if !to.IsBare() {
+		res = presence.Asked
+		if s := a.Session(to.Resource()); s != nil {
+			res = a.index(s)
+		}
+	}
+	steps := a.resolve(presence.Answer(nil, &a.view, o.JID, res))
+	a.mu.Unlock()
+	srv.perform(t, a, a.Self, nil, steps)
+}
+
+// commitRoster stores what changed in the roster and carries out what follows
+// from it once that is durable: steps, and the push where they name it. The
+// account must be locked. When the store fails later, the roster is loaded
+// anew and the sender of st hears of it.
+func (a *Account) commitRoster(t *Turn, o *Origin, st *stanza.Stanza, steps []step, push roster.Push) error {
+	return a.storeRoster(t, func(t *Turn, err error) {
+		if err == nil {
+			a.follow(t, o, st, steps, push)
+		} else if st != nil {
+			t.srv.Bounce(t, o, st, t.srv.stanzaError(err))
+		}
+	}, &st)
+}
+
+// follow carries out steps in order, pushes among them.
+func (a *Account) follow(t *Turn, o *Origin, st *stanza.Stanza, steps []step, push roster.Push) {
+	for i := range steps {
+		if steps[i].kind == presence.Push {
+			a.push(t, steps[i].push, push)
+			continue
+		}
+		t.srv.perform(t, a, o, st, steps[i:i+1])
+	}
+}
+
+// push sends a roster push to sessions (RFC 6121 §2.1.6).
+func (a *Account) push(t *Turn, to []*Session, p roster.Push) {
+	if len(to) == 0 {
+		return
+	}
+	payload := p.AppendTo(nil)
+	id := NewID()
+	for _, s := range to {
+		b := append([]byte(nil), "<iq type='set' id='push-"...)
+		b = append(b, id...)
+		b = append(b, "' to='"...)
+		b = append(b, s.Attr...)
+		b = append(b, "'>"...)
+		b = append(b, payload...)
+		s.Out.DeliverRaw(t, append(b, "</iq>"...))
+	}
+}
+
+// storeRoster hands the roster's changes to the store; then runs when they are
+// durable, or have failed and the roster was given up. The account must be
+// locked. keep, when not nil, points to a stanza that then needs: it is detached
+// from the read buffer.
+func (a *Account) storeRoster(t *Turn, then func(*Turn, error), keep **stanza.Stanza) error {
+	docs := a.Roster.Changes()
+	if len(docs) == 0 {
+		a.mu.Unlock()
+		then(t, nil)
+		a.mu.Lock()
+		return nil
+	}
+	if keep != nil && *keep != nil {
+		*keep = (*keep).Clone()
+	}
+	b := new(store.Batch)
+	for _, d := range docs {
+		key := a.Host.Key(a.Local, roster.DocumentKind, d.Key)
+		if d.Data == nil {
+			b.Delete(key)
+		} else {
+			b.Put(store.Doc{Key: key, Data: d.Data})
+		}
+	}
+	err := t.Commit(b, func(t *Turn, err error) {
+		if err != nil {
+			a.reloadRoster(t)
+		}
+		then(t, err)
+	})
+	if err != nil {
+		a.reloadRoster(t)
+	}
+	return err
+}

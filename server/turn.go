@@ -1,0 +1,122 @@
+package server
+
+import (
+	"sync"
+
+	"natter/server/store"
+)
+
+// Turn is one turn of a loop that hands out stanzas: a read batch, a timer, a
+// commit callback. It remembers the streams that were given bytes, so that each
+// is flushed once, at the end of the turn and before the loop waits for
+// anything. A Turn belongs to one goroutine; no lock may be held at Flush.
+type Turn struct {
+	srv     *Server
+	touched []Deliverer
+	// tickets counts the batches committed on behalf of the stanza in hand;
+	// the read loop resets it before each stanza and does not count the
+	// stanza as handled (XEP-0198) before they are durable.
+	tickets int
+	// Acks, when set, is the acknowledged stream whose stanza is in hand.
+	Acks Acks
+}
+
+// Acks is an inbound stream that tells its client what has been handled
+// (XEP-0198), which it may only when that is durable.
+type Acks interface {
+	// Ticket is told of a batch that the stanza in hand causes; it adds to b
+	// what counts the stanza and returns what Done is to be told.
+	Ticket(b *store.Batch) uint32
+	// Done says that the batch with ticket h is durable; with h 0, that it has
+	// failed and the sender was answered with an error.
+	Done(t *Turn, h uint32)
+}
+
+var turns = sync.Pool{New: func() any { return new(Turn) }}
+
+// Turn starts a turn; End gives it back.
+func (srv *Server) Turn() *Turn {
+	t := turns.Get().(*Turn)
+	t.srv = srv
+	return t
+}
+
+// Do runs fn in a turn of its own and flushes what it touched.
+func (srv *Server) Do(fn func(*Turn)) {
+	t := srv.Turn()
+	defer t.End()
+	fn(t)
+}
+
+// Touch notes that d has bytes to flush. A stream calls it once when its queue
+// turns from clean to dirty.
+func (t *Turn) Touch(d Deliverer) { t.touched = append(t.touched, d) }
+
+// Flush writes what this turn has queued so far, without ending it. Handlers
+// call it before a read that may block.
+func (t *Turn) Flush() {
+	for i := 0; i < len(t.touched); i++ { // a flush may touch further streams
+		t.touched[i].Flush(t)
+		t.touched[i] = nil
+	}
+	t.touched = t.touched[:0]
+}
+
+// End flushes and gives the turn back; t must not be used after.
+func (t *Turn) End() {
+	t.Flush()
+	t.tickets, t.Acks = 0, nil
+	if cap(t.touched) > 4096 {
+		t.touched = nil
+	}
+	turns.Put(t)
+}
+
+// Tickets returns how many batches were handed to the store since the last
+// call, and starts over.
+func (t *Turn) Tickets() int {
+	n := t.tickets
+	t.tickets = 0
+	return n
+}
+
+// Commit hands b to the store; it never blocks and may be called under an
+// account's lock. The stanza in hand counts as handled only when b is durable.
+// then, which may be nil, runs on the committer's goroutine in a turn of its
+// own, with nil once b is durable or with why it is not; it must not block.
+// When Commit itself returns an error (store.ErrBusy: the queue is at its
+// bound), b was not taken and then is not called.
+func (t *Turn) Commit(b *store.Batch, then func(*Turn, error)) error {
+	srv, acks := t.srv, t.Acks
+	var h uint32
+	if acks != nil {
+		h = acks.Ticket(b)
+	}
+	b.Then = func(err error) {
+		if err != nil {
+			srv.Log.Error("commit failed", "err", err)
+		}
+		if then == nil && acks == nil {
+			return
+		}
+		srv.Do(func(t *Turn) {
+			if then != nil {
+				then(t, err)
+			}
+			if acks != nil {
+				if err != nil {
+					h = 0
+				}
+				acks.Done(t, h)
+			}
+		})
+	}
+	err := srv.Store.Commit(b)
+	switch {
+	case err == nil:
+		t.tickets++
+	case acks != nil:
+		acks.Done(t, 0)
+	}
+	return err
+}
