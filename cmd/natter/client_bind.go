@@ -40,6 +40,7 @@ func bindOrResume(resource string, m *management) xmpp.StreamFeature {
 				return xmpp.Ready, nil, nil
 			}
 		}
+		m.drop()
 		request := el(nsClient, "iq", "type", "set", "id", newID()).with(
 			el(nsBind, "bind").with(el("", "resource").text(resource)))
 		answer, err := exchange(session, request)

@@ -28,12 +28,20 @@ type management struct {
 
 func newManagement() *management { return &management{changed: make(chan struct{})} }
 
-// start is called when <enable/> is sent.
+// start is called when <enable/> is sent: counting begins at zero.
 func (m *management) start(me jid.JID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.on, m.enabled, m.id, m.me = true, false, "", me
-	m.in, m.out = 0, 0
+	m.in, m.out, m.unacked = 0, 0, nil
+}
+
+// drop is called when a new session begins instead of the old one. What was
+// unconfirmed stays in unacked until the next start.
+func (m *management) drop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.on, m.enabled, m.id = false, false, ""
 }
 
 // take handles an element of XEP-0198 and returns what to answer, nil for
@@ -133,7 +141,6 @@ func (m *management) resume(session *xmpp.Session) (resumed bool, err error) {
 		session.UpdateAddr(m.me)
 		return true, nil
 	case answer.is(nsSM, "failed"):
-		m.on, m.enabled, m.id = false, false, ""
 		return false, nil
 	}
 	return false, fmt.Errorf("the server answered <%s/> when asked to resume", answer.XMLName.Local)

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"mellium.im/xmlstream"
 	"mellium.im/xmpp"
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stream"
@@ -228,8 +227,9 @@ func (f *accountFlags) open(ctx context.Context, std stdio) (*client, error) {
 // serve reads the stream until it ends. Every stanza that is not the answer to
 // a request of this client goes to handle, on serve's goroutine: handle may
 // send, but must not wait for an answer. A stanza counts as received when
-// handle has returned.
-func (c *client) serve(handle func(*node)) {
+// handle has returned true; after a false none counts any more, so that the
+// server delivers what follows to somebody else.
+func (c *client) serve(handle func(*node) bool) {
 	err := c.read(handle)
 	c.err = err
 	close(c.done)
@@ -244,9 +244,10 @@ func (c *client) serve(handle func(*node)) {
 	c.pending = nil
 }
 
-func (c *client) read(handle func(*node)) error {
+func (c *client) read(handle func(*node) bool) error {
 	r := c.session.TokenReader()
 	defer r.Close()
+	taking := true
 	for {
 		tok, err := r.Token()
 		if err != nil {
@@ -269,10 +270,12 @@ func (c *client) read(handle func(*node)) error {
 				c.sendAside(*answer)
 			}
 		case nsClient:
-			if !c.answered(&n) && !c.answer(&n) {
-				handle(&n)
+			if !c.answered(&n) && !c.answer(&n) && taking {
+				taking = handle(&n)
 			}
-			c.sm.handled()
+			if taking {
+				c.sm.handled()
+			}
 		}
 	}
 }
@@ -360,8 +363,7 @@ func (c *client) iq(ctx context.Context, request node) (*node, error) {
 	select {
 	case answer := <-waiting:
 		switch {
-		case answer == nil:
-			<-c.done
+		case answer == nil: // closed with the stream
 			return nil, &errGone{c.err}
 		case answer.attr("type") == "error":
 			return nil, errorOf(answer)
@@ -427,6 +429,9 @@ func (c *client) settle(ctx context.Context) error {
 		}
 	}
 }
+
+// ignore is the handler of verbs that only ask.
+func ignore(*node) bool { return true }
 
 // pingServer waits for the server's answer to a ping, of whatever kind: one that
 // knows no ping answers with an error.
@@ -505,5 +510,3 @@ func (c *client) close() {
 		<-c.done
 	}
 }
-
-var _ xmlstream.Marshaler = node{}

@@ -60,7 +60,7 @@ func runDisco(ctx context.Context, args []string, std stdio) int {
 	if err != nil {
 		return report(std.err, "disco", err)
 	}
-	go c.serve(func(*node) {})
+	go c.serve(ignore)
 	defer c.close()
 	target := c.account.jid.Domainpart()
 	if len(pos) == 1 {

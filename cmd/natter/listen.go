@@ -37,13 +37,13 @@ type listener struct {
 	most   bool    // --count was given
 	by     string  // the own bare address
 	once   sync.Once
-	enough chan struct{} // closed when left is 0
+	enough chan error // gets the outcome when there is nothing left to do
 }
 
 func runListen(ctx context.Context, args []string, std stdio) int {
 	fs := newFlags("listen", listenHelp, std)
 	af := fs.accountFlags()
-	l := &listener{out: std.out, enough: make(chan struct{})}
+	l := &listener{out: std.out, enough: make(chan error, 1)}
 	fs.BoolVar(&l.json, "json", false, "print JSON lines")
 	fs.IntVar(&l.left, "count", -1, "stop after `N` messages")
 	timeout := fs.Duration("timeout", 0, "stop after `D`, such as 90s or 5m")
@@ -95,8 +95,8 @@ func (l *listener) run(ctx context.Context, af *accountFlags, priority int, time
 		late = time.After(timeout)
 	}
 	select {
-	case <-l.enough:
-		return nil
+	case err := <-l.enough:
+		return err
 	case <-ctx.Done():
 		return nil
 	case <-late:
@@ -109,24 +109,32 @@ func (l *listener) run(ctx context.Context, af *accountFlags, priority int, time
 	}
 }
 
-// handle prints a message, if it is one to print. It runs on the stream's own
-// goroutine: the message counts as received when it returns.
-func (l *listener) handle(n *node) {
-	if l.left == 0 || n.XMLName.Local != "message" || n.attr("type") == "error" {
-		return
+// handle prints a message, if it is one to print, and says whether it may count
+// as received. It runs on the stream's own goroutine.
+func (l *listener) handle(n *node) bool {
+	if n.XMLName.Local != "message" || n.attr("type") == "error" {
+		return true
 	}
 	m := readMessage(n, l.by, time.Now())
 	if m.body == "" || !l.wanted(m.from) {
-		return
+		return true
+	}
+	if l.left == 0 {
+		return false // it is for whoever listens next
 	}
 	if err := l.print(m); err != nil {
-		l.left = 1 // nobody reads what is printed
+		l.stop(fail(exitUsage, "", "printing a message: %w", err))
+		return false
 	}
-	if l.left > 0 {
-		if l.left--; l.left == 0 {
-			l.once.Do(func() { close(l.enough) })
-		}
+	if l.left--; l.left == 0 {
+		l.stop(nil)
 	}
+	return true
+}
+
+// stop ends the run, with err as its outcome.
+func (l *listener) stop(err error) {
+	l.once.Do(func() { l.enough <- err })
 }
 
 // wanted says whether from is who is listened to: a bare address stands for all

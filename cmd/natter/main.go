@@ -30,6 +30,7 @@ type verb struct {
 // is the client, the second the server.
 func verbs() []verb {
 	return []verb{
+		{"chat", "[JID]", "talk with people, in the terminal", runChat},
 		{"send", "JID TEXT|-", "send a message; - takes the text from standard input", runSend},
 		{"listen", "", "print incoming messages, one a line or as JSON", runListen},
 		{"roster", "[add|remove|accept|deny JID]", "show and change the contact list", runRoster},

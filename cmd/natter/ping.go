@@ -25,7 +25,7 @@ func runPing(ctx context.Context, args []string, std stdio) int {
 	if err != nil {
 		return report(std.err, "ping", err)
 	}
-	go c.serve(func(*node) {})
+	go c.serve(ignore)
 	defer c.close()
 	target := c.account.jid.Domain()
 	if len(pos) == 1 {

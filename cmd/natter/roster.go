@@ -57,7 +57,7 @@ func runRoster(ctx context.Context, args []string, std stdio) int {
 	if err != nil {
 		return report(std.err, "roster", err)
 	}
-	go c.serve(func(*node) {})
+	go c.serve(ignore)
 	defer c.close()
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()

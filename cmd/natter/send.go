@@ -164,9 +164,9 @@ func (s *sender) settle(ctx context.Context, prefix string) error {
 }
 
 // handle notes an error that comes back.
-func (s *sender) handle(n *node) {
+func (s *sender) handle(n *node) bool {
 	if n.XMLName.Local != "message" || n.attr("type") != "error" {
-		return
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,6 +174,7 @@ func (s *sender) handle(n *node) {
 		e := errorOf(n)
 		s.refused = fail(exitRefused, refusedHint(e.condition), "%s did not take the message: %w", s.to, e)
 	}
+	return true
 }
 
 func refusedHint(condition string) string {

@@ -1,0 +1,405 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+)
+
+const chatHelp = `
+Logs in and talks: with JID if given, else with whom you choose. What you type
+goes to the person in front of the >; what starts with / is a command, and /help
+lists them. Tab completes commands and names, the arrow keys bring back what was
+typed before.
+
+When standard input is no terminal, chat reads and prints plain lines, and
+leaves at the end of its input once the server has taken everything:
+
+  printf 'Good night, good night!\n' | natter chat juliet@localhost
+`
+
+// chat is the interactive client. One goroutine, run's, owns everything in it;
+// the others hand it functions to call. The connection is kept by another
+// goroutine, the input is read by a third.
+type chat struct {
+	account account
+	creds   *credentials
+	screen  *screen
+	view    *view
+	people  *people
+
+	client  *client // nil while there is no connection
+	ready   bool    // the session has begun: the contact list is there
+	started bool    // some session had begun
+	held    []*node // messages that came before that
+	current *person // whom the user talks with, nil at first
+	outbox  []*outgoing
+	carbons bool // the server copies what the account's other clients do
+	show    string
+	status  string
+	said    string // the last complaint of the connection, not to be repeated
+	quit    bool
+	warned  bool // /quit was answered with a warning
+
+	complete completer
+
+	tasks   chan task
+	stopped chan struct{} // closed when run returns
+}
+
+// task is a function to be called on run's goroutine; done is closed after it.
+type task struct {
+	call func()
+	done chan struct{}
+}
+
+// outgoing is a message that waits for a connection.
+type outgoing struct {
+	person *person
+	entry  *entry
+	stanza node
+}
+
+func runChat(ctx context.Context, args []string, std stdio) int {
+	fs := newFlags("chat", chatHelp, std)
+	af := fs.accountFlags()
+	pos, code, ok := fs.parse(args, 0, 1)
+	if !ok {
+		return code
+	}
+	return report(std.err, "chat", startChat(ctx, af, pos, std))
+}
+
+func startChat(ctx context.Context, af *accountFlags, pos []string, std stdio) error {
+	a, err := af.resolve(ctx, std)
+	if err != nil {
+		return err
+	}
+	if a.resource == "" {
+		a.resource = newResource() // the same again after a reconnect
+	}
+	var peer jid.JID
+	if len(pos) == 1 {
+		if peer, err = parsePeer(pos[0], a.jid.Domainpart()); err != nil {
+			return err
+		}
+	}
+	ch := newChat(a, std)
+	c, err := a.login(ctx, ch.creds, nil)
+	if err != nil {
+		return err
+	}
+	if len(pos) == 1 {
+		ch.current = ch.people.get(peer)
+	}
+	return ch.run(ctx, c)
+}
+
+func newChat(a account, std stdio) *chat {
+	v := newView()
+	ch := &chat{
+		account: a,
+		creds:   newCredentials(a.jid, a.password),
+		screen:  newScreen(std, v),
+		view:    v,
+		people:  newPeople(a.jid),
+		tasks:   make(chan task),
+		stopped: make(chan struct{}),
+	}
+	ch.screen.complete = ch.complete.line
+	v.fit(ch.people.name(ch.people.get(a.jid)))
+	return ch
+}
+
+// run chats over c and its successors until the user leaves, the input ends or
+// ctx does.
+func (ch *chat) run(ctx context.Context, c *client) error {
+	linkCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		ch.keep(linkCtx, c)
+	}()
+	err := ch.loop(ctx)
+	left := ch.leave()
+	close(ch.stopped)
+	cancel()
+	if ch.client != nil {
+		ch.client.close()
+	}
+	<-kept
+	if err == nil {
+		err = left
+	}
+	return err
+}
+
+// loop is the life of the chat.
+func (ch *chat) loop(ctx context.Context) error {
+	readCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var input chan inputLine // nil until the contact list is there
+	for !ch.quit {
+		if input == nil && ch.started {
+			if err := ch.screen.start(readCtx); err != nil {
+				return err
+			}
+			defer ch.screen.stop()
+			input = ch.screen.input
+		}
+		ch.refresh()
+		select {
+		case t := <-ch.tasks:
+			t.call()
+			close(t.done)
+		case line, ok := <-input:
+			if !ok {
+				return nil
+			}
+			ch.enter(ctx, line)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// do calls f on run's goroutine and waits until it is done. It returns false,
+// without a call, when the chat is over.
+func (ch *chat) do(f func()) bool {
+	t := task{f, make(chan struct{})}
+	select {
+	case ch.tasks <- t:
+		<-t.done
+		return true
+	case <-ch.stopped:
+		return false
+	}
+}
+
+// leave waits for the server to take what was sent, and says what it did not
+// take.
+func (ch *chat) leave() error {
+	if ch.client == nil {
+		if n := len(ch.outbox); n > 0 {
+			return fail(exitConnect, "", "%s never sent: there was no connection", count(n, "message was", "messages were"))
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	// Answers and errors are still dealt with meanwhile.
+	settled := make(chan error, 1)
+	c := ch.client
+	go func() {
+		c.send(el(nsClient, "presence", "type", "unavailable"))
+		settled <- c.settle(ctx)
+	}()
+	for {
+		select {
+		case err := <-settled:
+			if err != nil {
+				return fail(exitConnect, "The last messages may not have arrived.", "leaving: no word from the server: %w", err)
+			}
+			return nil
+		case t := <-ch.tasks:
+			t.call()
+			close(t.done)
+		}
+	}
+}
+
+// enter deals with a line the user has entered.
+func (ch *chat) enter(ctx context.Context, l inputLine) {
+	text := strings.TrimRight(l.text, " \t\r\n")
+	switch {
+	case strings.HasPrefix(text, "//"):
+		ch.screen.unecho(l)
+		ch.say(ch.current, text[1:])
+	case strings.HasPrefix(text, "/me "):
+		ch.screen.unecho(l)
+		ch.say(ch.current, text)
+	case strings.HasPrefix(text, "/"):
+		ch.command(ctx, text)
+	default:
+		ch.screen.unecho(l)
+		ch.say(ch.current, text)
+	}
+}
+
+// say sends text to somebody and shows it in the conversation.
+func (ch *chat) say(p *person, text string) {
+	if p == nil {
+		ch.complain("You are not talking with anybody yet: /chat NAME, and /roster shows who is there.")
+		return
+	}
+	if err := checkText(text); err != nil {
+		ch.complain(strings.ToUpper(err.Error()[:1]) + err.Error()[1:] + "; nothing was sent.")
+		return
+	}
+	e := &entry{at: ch.view.now(), mine: true, text: text, id: newID()}
+	stanza := el(nsClient, "message", "type", "chat", "to", p.jid.String(), "id", e.id).with(
+		el("", "body").text(text), el(nsReceipts, "request"))
+	p.add(e)
+	p.typing = false
+	ch.deliver(&outgoing{p, e, stanza})
+	ch.showEntry(p, e)
+	if e.state == entryWaiting && len(ch.outbox) == 1 {
+		ch.note("There is no connection: it will be sent as soon as there is one.")
+	}
+}
+
+// deliver sends a message, or keeps it until there is a connection.
+func (ch *chat) deliver(m *outgoing) {
+	if ch.client != nil && ch.ready {
+		err := ch.client.send(m.stanza)
+		if _, counted, _ := ch.client.sm.settled(); err == nil || counted {
+			m.entry.state = entryTaken // what is counted is sent again when need be
+			return
+		}
+	}
+	m.entry.state = entryWaiting
+	ch.outbox = append(ch.outbox, m)
+}
+
+// flush sends what has waited.
+func (ch *chat) flush() {
+	waiting := ch.outbox
+	ch.outbox = nil
+	for _, m := range waiting {
+		ch.deliver(m)
+	}
+	if sent := len(waiting) - len(ch.outbox); sent > 0 {
+		ch.note(fmt.Sprintf("Sent now: %s.", count(sent, "message that had waited", "messages that had waited")))
+	}
+}
+
+// name is what a person is called on the screen.
+func (ch *chat) name(p *person) string { return ch.people.name(p) }
+
+// showEntry prints a line of a conversation.
+func (ch *chat) showEntry(p *person, e *entry) {
+	ch.screen.printFor(e, ch.layout(p, e))
+}
+
+// layout is how a line of a conversation looks: by whom, to whom if that is not
+// the open conversation, and how far it has come.
+func (ch *chat) layout(p *person, e *entry) []string {
+	l := line{at: e.at, text: printable(e.text)}
+	who := p
+	if e.mine {
+		who = ch.people.get(ch.people.me)
+	}
+	l.nick = ch.name(who)
+	l.nickStyle = styleBold
+	if !e.mine {
+		l.nickStyle = nickStyle(p.jid.String())
+	}
+	if action, ok := strings.CutPrefix(l.text, "/me "); ok { // XEP-0245
+		l.text = "* " + l.nick + " " + action
+	}
+	switch {
+	case e.mine && p != ch.current:
+		l.text = ch.view.sym("→ ", "-> ") + ch.name(p) + ": " + l.text
+	case !e.mine && p != ch.current && p.unread > 0:
+		l.tail = fmt.Sprintf("(%d unread: /chat %s)", p.unread, ch.complete.handle(p, ch.people))
+	}
+	switch e.state {
+	case entryDelivered:
+		l.tail = ch.view.sym("✓", "(delivered)")
+	case entryFailed:
+		l.tail = ch.view.sym("✗ not delivered", "(not delivered)")
+	case entryWaiting:
+		l.tail = "(waiting)"
+	}
+	return ch.view.said(l)
+}
+
+// note prints something that happened.
+func (ch *chat) note(text string) { ch.screen.print(ch.view.notice(text)) }
+
+// complain prints what was wrong with what the user typed.
+func (ch *chat) complain(text string) { ch.screen.print(ch.view.complaint(printable(text))) }
+
+// answer prints the answer to a command.
+func (ch *chat) answer(text string) { ch.screen.print(ch.view.plain(text)) }
+
+// refresh brings the prompt and the words to complete up to date.
+func (ch *chat) refresh() {
+	ch.complete.update(ch.people)
+	prompt := ""
+	if ch.current != nil {
+		prompt = ch.name(ch.current)
+		if ch.current.typing {
+			prompt += " " + ch.view.sym("✎", "(typing)")
+		}
+	}
+	if n := ch.people.unreadBut(ch.current); n > 0 {
+		prompt += fmt.Sprintf(" +%d", n)
+	}
+	if ch.client == nil && ch.started {
+		prompt += " (no connection)"
+	}
+	prompt = strings.TrimSpace(prompt) + "> "
+	ch.screen.setPrompt(ch.view.paint(styleBold, prompt))
+}
+
+// open makes somebody the one the user talks with, and shows what was not read
+// of them.
+func (ch *chat) open(p *person) {
+	ch.current = p
+	ch.view.fit(ch.name(p))
+	ch.presentPeer(p)
+	unread := p.unread
+	p.unread = 0
+	for _, e := range p.lines[max(0, len(p.lines)-max(unread, 5)):] {
+		ch.showEntry(p, e)
+	}
+}
+
+// presentPeer says who somebody is and whether they are there.
+func (ch *chat) presentPeer(p *person) {
+	text := "Talking with " + ch.name(p)
+	if ch.name(p) != p.jid.String() {
+		text += " (" + p.jid.String() + ")"
+	}
+	switch {
+	case p.contact == nil:
+		text += ", who is not on your contact list: /add them to see when they are there."
+	case len(p.resources) == 0 && p.contact.subscription != "to" && p.contact.subscription != "both":
+		text += ", whose presence you do not see."
+	default:
+		text += ", " + presenceSentence(p) + "."
+	}
+	ch.note(text)
+	p.shown = presenceKey(p)
+}
+
+// presenceSentence is a presence with its status text.
+func presenceSentence(p *person) string {
+	if status := p.status(); status != "" {
+		return p.presenceWord() + ": " + status
+	}
+	return p.presenceWord()
+}
+
+// presenceKey is what about a presence is worth telling when it changes.
+func presenceKey(p *person) string { return presenceSentence(p) }
+
+// count is a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// isGone says whether err means that the connection ended.
+func isGone(err error) bool {
+	var gone *errGone
+	return errors.As(err, &gone)
+}
