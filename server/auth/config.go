@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"io"
 )
 
@@ -18,7 +19,8 @@ type Config struct {
 	// about the same time for either answer.
 	Lookup func(localpart string) (Credentials, bool, error)
 	// Secret, 32 random bytes kept for good, makes the salts of accounts that
-	// don't exist the same at every try and after every restart.
+	// don't exist the same at every try and after every restart. With fewer
+	// than 16 bytes anybody could make them up, so no exchange starts.
 	Secret []byte
 	// Iterations is the count shown for accounts that don't exist; 0 is the
 	// package's Iterations. It should be what real accounts have.
@@ -28,6 +30,8 @@ type Config struct {
 	// Throttle slows guessing down; nil does not.
 	Throttle *Throttle
 }
+
+var errNoSecret = errors.New("the configuration has no secret")
 
 // mechanism is one row of the table of what can be offered.
 type mechanism struct {
@@ -81,6 +85,9 @@ func (c *Config) refusal(m *mechanism, ch *Channel, bindable bool) *Failure {
 // a *Failure: invalid-mechanism, encryption-required or mechanism-too-weak. The
 // stream stays, and the client may try another.
 func (c *Config) Start(name string, ch Channel) (*Exchange, error) {
+	if len(c.Secret) < 16 {
+		return nil, &Failure{Condition: TemporaryAuthFailure, Err: errNoSecret}
+	}
 	for i := range mechanisms {
 		m := &mechanisms[i]
 		if m.name != name {

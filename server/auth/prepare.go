@@ -20,10 +20,10 @@ var ErrPassword = errors.New("auth: the password is empty, too long or holds cha
 // preparePassword returns the forms of a password that clients hash for it, the
 // canonical one first, at most three, without repetition.
 //
-// Clients differ: RFC 5802 §2.2 says SASLprep (compatibility forms folded, "…"
-// becomes "..."), RFC 7613's successor RFC 8265 §4 says OpaqueString (they stay), and
-// several hash what was typed. For nearly every password all three agree and
-// there is one form; where they don't, keys of each are kept so that no client
+// Clients differ. RFC 5802 §2.2 has them use SASLprep, which folds compatibility
+// forms ("…" becomes "..."); RFC 8265 §4 replaced it by OpaqueString, which leaves
+// them; Gajim hashes what was typed. For nearly every password all three agree
+// and there is one form; where they don't, keys of each are kept, so that no client
 // is shut out of an account which another one can use.
 func preparePassword(password string) ([]string, error) {
 	if password == "" || len(password) > MaxPassword || !utf8.ValidString(password) {

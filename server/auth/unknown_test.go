@@ -67,6 +67,13 @@ func TestUnknownUsersLookLikeKnownOnes(t *testing.T) {
 	}
 }
 
+func TestWithoutSecretNobodyLogsIn(t *testing.T) {
+	c := testConfig()
+	c.Secret = nil
+	_, err := c.Start("SCRAM-SHA-1", loopback)
+	wantFailure(t, err, TemporaryAuthFailure)
+}
+
 func TestUnknownUsersFailLikeKnownOnes(t *testing.T) {
 	c := testConfig()
 	for _, name := range scramNames {
