@@ -21,7 +21,9 @@ const (
 
 // Local shows a certificate made here: a CA made once and kept, and a leaf under
 // it for localhost, *.localhost, 127.0.0.1, ::1, and each host with its direct
-// subdomains (hosts that are IP addresses only as themselves). The leaf is made
+// subdomains (hosts that are IP addresses only as themselves). Hosted services under
+// a host of one label, as rooms.localhost, are best named as hosts too: OpenSSL and
+// GnuTLS take no wildcard right below such a host. The leaf is made
 // anew when it has less than 30 days left, also while running, or when hosts are
 // added or taken away; then clients that trust the CA notice nothing.
 //
