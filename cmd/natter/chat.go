@@ -257,7 +257,7 @@ func (ch *chat) say(p *person, text string) {
 func (ch *chat) deliver(m *outgoing) {
 	if ch.client != nil && ch.ready {
 		err := ch.client.send(m.stanza)
-		if _, counted, _ := ch.client.sm.settled(); err == nil || counted {
+		if err == nil || ch.client.sm.counting() {
 			m.entry.state = entryTaken // what is counted is sent again when need be
 			return
 		}

@@ -328,14 +328,13 @@ func (ch *chat) cmdStatus(context.Context, string) {
 		if c.login.tls != "" && ch.account.insecure {
 			encryption += ", certificate not checked"
 		}
-		_, counted, _ := c.sm.settled()
 		rows = append(rows,
 			[]string{"address", c.me.String()},
 			[]string{"server", c.place.address},
 			[]string{"encryption", encryption},
 			[]string{"login", c.login.mechanism},
 			[]string{"copies", yesNo(ch.carbons, "from and to your other clients", "not offered by the server")},
-			[]string{"resumption", yesNo(c.sm.canResume(), "yes", yesNo(counted, "no, but messages are confirmed", "not offered by the server"))})
+			[]string{"resumption", yesNo(c.sm.canResume(), "yes", yesNo(c.sm.counting(), "no, but messages are confirmed", "not offered by the server"))})
 	} else {
 		rows = append(rows, []string{"server", "no connection"})
 	}

@@ -108,12 +108,27 @@ func (m *management) wake() {
 	m.changed = make(chan struct{})
 }
 
-// settled says whether everything sent is confirmed, and gives a channel that
-// is closed at the next change. ok is false when the server refused to count.
-func (m *management) settled() (done, ok bool, changed <-chan struct{}) {
+// counting says whether stanzas are being counted.
+func (m *management) counting() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.unacked) == 0, m.on, m.changed
+	return m.on
+}
+
+// sentSoFar returns the count of stanzas sent, to be given to confirmed.
+func (m *management) sentSoFar() uint32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.out
+}
+
+// confirmed says whether the server has confirmed the first n stanzas, and
+// gives a channel that is closed at the next change.
+func (m *management) confirmed(n uint32) (done bool, changed <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	acked := m.out - uint32(len(m.unacked))
+	return int32(acked-n) >= 0, m.changed
 }
 
 // canResume says whether there is a session to take up.

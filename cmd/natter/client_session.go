@@ -402,20 +402,17 @@ func (c *client) resend() error {
 	return nil
 }
 
-// settle waits until the server has taken everything that was sent: its word by
-// XEP-0198, or, where it does not count, the answer to a ping, which it gives in
-// order.
+// settle waits until the server has taken everything that was sent before: its
+// word by XEP-0198, or, where it does not count, the answer to a ping, which it
+// gives in order.
 func (c *client) settle(ctx context.Context) error {
-	asked := false
-	for {
-		done, on, changed := c.sm.settled()
-		switch {
-		case !on:
-			return c.pingServer(ctx)
-		case done:
+	upTo := c.sm.sentSoFar()
+	for asked := false; c.sm.counting(); asked = true {
+		done, changed := c.sm.confirmed(upTo)
+		if done {
 			return nil
-		case !asked:
-			asked = true
+		}
+		if !asked {
 			if err := c.sendAside(el(nsSM, "r")); err != nil {
 				return err
 			}
@@ -428,6 +425,7 @@ func (c *client) settle(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	return c.pingServer(ctx)
 }
 
 // ignore is the handler of verbs that only ask.
@@ -478,7 +476,7 @@ func (c *client) watch() {
 }
 
 func (c *client) askForLife() {
-	if _, on, _ := c.sm.settled(); on {
+	if c.sm.counting() {
 		c.sendAside(el(nsSM, "r"))
 		return
 	}
@@ -495,7 +493,7 @@ func (c *client) close() {
 		return
 	default:
 	}
-	if _, on, _ := c.sm.settled(); on {
+	if c.sm.counting() {
 		c.sm.mu.Lock()
 		last := c.sm.ackElement()
 		c.sm.mu.Unlock()
