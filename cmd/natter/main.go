@@ -38,6 +38,8 @@ func verbs() []verb {
 		{"ping", "[JID]", "measure the time to the server or to an address and back", runPing},
 		{"raw", "", "XML in, XML out, after logging in", runRaw},
 
+		{"serve", "", "run the server", runServe},
+		{"bench", "MODE", "measure a server", runBench},
 		{"version", "", "print which natter this is", runVersion},
 	}
 }

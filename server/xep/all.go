@@ -1,0 +1,12 @@
+// Package xep lists the extensions natter serves, one folder each.
+package xep
+
+import "natter/server"
+
+// All makes the modules of a host, in the order in which their hooks are
+// consulted. Adding an extension is one line here.
+func All(h *server.Host) []*server.Module {
+	return []*server.Module{
+		server.RosterModule(h),
+	}
+}
