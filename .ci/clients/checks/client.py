@@ -75,6 +75,10 @@ class Client:
         """Waits for jid's request for our presence and approves it."""
         raise NotImplementedError
 
+    async def online(self) -> bool:
+        """Whether it is logged in."""
+        raise NotImplementedError
+
     async def status(self, show: str, text: str = '') -> None:
         """Changes presence. "offline" logs out in order; any other logs in again if need be and waits for it."""
         raise NotImplementedError

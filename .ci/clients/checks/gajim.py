@@ -27,7 +27,7 @@ class Gajim(Client):
         self._writer: asyncio.StreamWriter | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future] = {}
-        self.offline = True
+        self._offline = True
 
     async def start(self) -> None:
         await self.launch()
@@ -56,7 +56,7 @@ class Gajim(Client):
         await self._do('account', self.account.name, self.account.domain, self.account.password,
                        self.server.host, self.server.port, str(self.home / 'leaf.pem'))
         await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=30)
-        self.offline = False
+        self._offline = False
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
@@ -83,6 +83,9 @@ class Gajim(Client):
         await self.events.expect(f'request from {jid}', lambda e: e['kind'] == 'request' and e['jid'] == jid)
         await self._do('accept', jid)
 
+    async def online(self) -> bool:
+        return not self._offline
+
     async def status(self, show: str, text: str = '') -> None:
         if show == 'offline':
             await self._confirmed()
@@ -90,9 +93,9 @@ class Gajim(Client):
         await self._do('status', show, text)
         if show == 'offline':
             await self.events.expect('sign-off', lambda e: e['kind'] == 'signed off', since=mark)
-        elif self.offline:
+        elif self._offline:
             await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=20)
-        self.offline = show == 'offline'
+        self._offline = show == 'offline'
 
     async def _confirmed(self) -> None:
         """Waits until the server has asked for and got the acknowledgement of all that came (XEP-0198 §4).

@@ -134,9 +134,12 @@ class Pidgin(Client):
         # approve.pl has answered by the time the signal comes.
         await self.events.expect(f'request from {jid}', lambda e: e['kind'] == 'request' and e['jid'] == jid)
 
+    async def online(self) -> bool:
+        return bool(await self._call('PurpleAccountIsConnected', 'i', self._account))
+
     async def status(self, show: str, text: str = '') -> None:
         mark = self.events.mark
-        was_offline = not await self._call('PurpleAccountIsConnected', 'i', self._account)
+        was_offline = not await self.online()
         saved = await self._call('PurpleSavedstatusNew', 'si', '', PRIMITIVES[show])
         if text:
             await self._call('PurpleSavedstatusSetMessage', 'is', saved, text)

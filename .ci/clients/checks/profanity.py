@@ -120,6 +120,9 @@ class Profanity(Client):
         await self._keys(f'/sub allow {jid}')
         await self._open(jid)
 
+    async def online(self) -> bool:
+        return self._online
+
     async def status(self, show: str, text: str = '') -> None:
         mark = self.events.mark
         if show == 'offline':

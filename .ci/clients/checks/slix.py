@@ -7,6 +7,7 @@ import logging
 import ssl
 
 from slixmpp import ClientXMPP
+from slixmpp.exceptions import IqError
 
 from .client import Client
 from .events import CheckFailed
@@ -111,6 +112,9 @@ class Slixmpp(Client):
         await self.events.expect(f'request from {jid}', lambda e: e['kind'] == 'request' and e['jid'] == jid)
         self.xmpp.send_presence(pto=jid, ptype='subscribed')
 
+    async def online(self) -> bool:
+        return self.xmpp is not None
+
     async def status(self, show: str, text: str = '') -> None:
         if show == 'offline':
             await self._log_out()
@@ -124,7 +128,10 @@ class Slixmpp(Client):
 
     async def settle(self) -> None:
         # A server takes the stanzas of one stream in order (RFC 6120 §10.1).
-        await self.xmpp['xep_0199'].send_ping(self.server.domain, timeout=10)
+        try:
+            await self.xmpp['xep_0199'].send_ping(self.server.domain, timeout=10)
+        except IqError:
+            pass  # an error is an answer too
 
     async def subscription(self, jid: str) -> str:
         """Our subscription to jid as the server's roster has it now."""
