@@ -119,10 +119,15 @@ func (a *Account) Available(s *Session) (bool, int8) {
 	return r.Available, r.Priority
 }
 
-// Sees reports whether the account shows its presence to j, by a subscription.
-// The account must be locked.
-func (a *Account) Sees(j stanza.JID) bool {
-	return j.Bare() == a.JID || a.Roster.State(j).HasFrom()
+// SeenBy reports whether j may know about the account: it is the account's own
+// address, or a contact that gets its presence. The account must not be locked.
+func (a *Account) SeenBy(j stanza.JID) bool {
+	if j.Bare() == a.JID {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.Roster.State(j).HasFrom()
 }
 
 // SetBlocked tells the account whom it blocks (XEP-0191); nil: nobody. The

@@ -128,8 +128,9 @@ func (h *Host) StreamFeatures(authenticated bool) string {
 			for _, f := range m.StreamFeatures {
 				b.WriteString(f)
 			}
-		} else {
-			b.WriteString(m.RegisterFeature)
+		}
+		if m.StreamFeatureFunc != nil {
+			b.WriteString(m.StreamFeatureFunc(authenticated))
 		}
 	}
 	return b.String()

@@ -19,8 +19,9 @@ type Module struct {
 
 	// StreamFeatures are whole elements announced to an authenticated stream.
 	StreamFeatures []string
-	// RegisterFeature is announced to a stream before authentication.
-	RegisterFeature string
+	// StreamFeatureFunc returns features that are worked out: for a stream
+	// before authentication or after.
+	StreamFeatureFunc func(authenticated bool) string
 
 	IQ     []IQHandler
 	Nonzas []NonzaHandler // elements that are not stanzas, from bound sessions
@@ -44,8 +45,8 @@ type Module struct {
 	RestoreSession func(s *Session, data []byte)
 }
 
-// Item is a disco item (XEP-0030 §4).
-type Item struct{ JID, Node, Name string }
+// Item is a disco item (XEP-0030 §4) of the host, or of the host's node Parent.
+type Item struct{ Parent, JID, Node, Name string }
 
 // Service is an address below the host that takes its own stanzas.
 type Service struct {

@@ -129,6 +129,9 @@ func (srv *Server) newHost(name string, modules Modules) (*Host, error) {
 		return nil, fmt.Errorf("domain %s: its secret: %w", h.Name, err)
 	}
 	h.Auth = &auth.Config{Domain: h.Name, Secret: secret, Lookup: h.credentials}
+	if !srv.Config.NoLimits {
+		h.Auth.Throttle = auth.NewThrottle()
+	}
 	h.use(modules(h))
 	return h, nil
 }

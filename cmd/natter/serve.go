@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"natter/server"
-	"natter/server/auth"
 	"natter/server/c2s"
 	"natter/server/cert"
 	"natter/server/store"
@@ -65,12 +64,6 @@ func serve(ctx context.Context, o *options, std stdio) error {
 		return err
 	}
 	defer core.Close()
-	throttle := auth.NewThrottle()
-	for _, d := range o.Server.Domains {
-		if h := core.Host(d); h != nil && !o.Server.NoLimits {
-			h.Auth.Throttle = throttle
-		}
-	}
 	admin, err := firstRun(ctx, o, core)
 	if err != nil {
 		return err
@@ -148,4 +141,3 @@ func (o *options) certificate(dir string) (*cert.Source, error) {
 func listenError(name, addr string, err error) error {
 	return fmt.Errorf("listening on %s: %w (choose another with --%s HOST:PORT, or turn it off with --%s off)", addr, err, name, name)
 }
-

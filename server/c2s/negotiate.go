@@ -11,11 +11,10 @@ import (
 )
 
 const (
-	nsStream  = "http://etherx.jabber.org/streams"
-	nsTLS     = "urn:ietf:params:xml:ns:xmpp-tls"
-	nsSASL    = "urn:ietf:params:xml:ns:xmpp-sasl"
-	nsBind    = "urn:ietf:params:xml:ns:xmpp-bind"
-	nsSession = "urn:ietf:params:xml:ns:xmpp-session"
+	nsStream = "http://etherx.jabber.org/streams"
+	nsTLS    = "urn:ietf:params:xml:ns:xmpp-tls"
+	nsSASL   = "urn:ietf:params:xml:ns:xmpp-sasl"
+	nsBind   = "urn:ietf:params:xml:ns:xmpp-bind"
 )
 
 // header answers a stream header (RFC 6120 §4.7) and offers features (§4.3.2).
@@ -121,7 +120,6 @@ func (c *conn) features() []byte {
 		b.WriteString(c.limits(stanza.BeforeLogin.Bytes))
 	default:
 		b.WriteString("<bind xmlns='" + nsBind + "'/>")
-		b.WriteString("<session xmlns='" + nsSession + "'><optional/></session>")
 		b.WriteString("<sm xmlns='" + nsSM + "'><optional/></sm>")
 		b.WriteString(c.host.StreamFeatures(true))
 		b.WriteString(c.limits(c.c2s.core.Config.MaxStanza))

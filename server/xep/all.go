@@ -1,12 +1,20 @@
 // Package xep lists the extensions natter serves, one folder each.
 package xep
 
-import "natter/server"
+import (
+	"natter/server"
+	"natter/server/xep/disco"
+	"natter/server/xep/ping"
+	"natter/server/xep/session"
+)
 
 // All makes the modules of a host, in the order in which their hooks are
 // consulted. Adding an extension is one line here.
 func All(h *server.Host) []*server.Module {
 	return []*server.Module{
+		session.New(h),
 		server.RosterModule(h),
+		disco.New(h),
+		ping.New(h),
 	}
 }

@@ -1,0 +1,168 @@
+// Package disco implements XEP-0030 Service Discovery, version 2.5.0, for the
+// host and for each account's bare JID, and the server's side of XEP-0115 Entity
+// Capabilities, version 1.6.0: the <c/> in the stream features and the answer to
+// its node.
+//
+// What is announced derives from the modules, so nothing is announced that no
+// module serves.
+package disco
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"slices"
+	"sync"
+
+	"natter/server"
+	"natter/stanza"
+)
+
+// Namespaces of XEP-0030 and XEP-0115.
+const (
+	NSInfo  = "http://jabber.org/protocol/disco#info"
+	NSItems = "http://jabber.org/protocol/disco#items"
+	NSCaps  = "http://jabber.org/protocol/caps"
+)
+
+// node is the name of the software in the capabilities (XEP-0115 §4).
+const node = "https://natter.im"
+
+// Identity is what an entity is (XEP-0030 §3.1).
+type Identity struct{ Category, Type, Name string }
+
+type module struct {
+	host *server.Host
+	once sync.Once
+	info []byte // identities and features of the host
+	ver  string // verification string of XEP-0115 §5.1
+}
+
+// New makes the module.
+func New(h *server.Host) *server.Module {
+	m := &module{host: h}
+	return &server.Module{
+		Name: "disco", XEP: "0030 2.5.0, 0115 1.6.0", Summary: "what the server and its accounts are and can do",
+		Features:          []string{NSInfo, NSItems},
+		AccountFeatures:   []string{NSInfo, NSItems},
+		StreamFeatureFunc: m.caps,
+		IQ: []server.IQHandler{
+			{Type: stanza.Get, NS: NSInfo, Name: "query", To: server.AtHost, Handle: m.hostInfo},
+			{Type: stanza.Get, NS: NSItems, Name: "query", To: server.AtHost, Handle: m.hostItems},
+			{Type: stanza.Get, NS: NSInfo, Name: "query", To: server.AtSelf | server.AtAccount, Handle: m.accountInfo},
+			{Type: stanza.Get, NS: NSItems, Name: "query", To: server.AtSelf | server.AtAccount, Handle: m.accountItems},
+		},
+	}
+}
+
+// prepare makes what never changes while the server runs.
+func (m *module) prepare() {
+	m.once.Do(func() {
+		ids := []Identity{{"server", "im", "natter"}}
+		features := m.host.Features(false)
+		m.ver = verification(ids, features)
+		m.info = appendInfo(nil, ids, features)
+	})
+}
+
+// caps is the stream feature (XEP-0115 §6.3).
+func (m *module) caps(authenticated bool) string {
+	if !authenticated {
+		return ""
+	}
+	m.prepare()
+	return "<c xmlns='" + NSCaps + "' hash='sha-1' node='" + node + "' ver='" + m.ver + "'/>"
+}
+
+func (m *module) hostInfo(q *server.IQ) error {
+	m.prepare()
+	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
+	if n != "" && n != node+"#"+m.ver {
+		return stanza.ItemNotFound("the server has no such node")
+	}
+	q.Reply(q.Turn, query(NSInfo, n, m.info))
+	return nil
+}
+
+func (m *module) hostItems(q *server.IQ) error {
+	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
+	var b []byte
+	known := n == ""
+	for _, mod := range m.host.Modules {
+		for _, i := range mod.Items {
+			if i.Parent != n {
+				continue
+			}
+			known = true
+			b = stanza.AppendEmpty(b, "item", "jid", i.JID, "node", i.Node, "name", i.Name)
+		}
+	}
+	if !known {
+		return stanza.ItemNotFound("the server has no such node")
+	}
+	q.Reply(q.Turn, query(NSItems, n, b))
+	return nil
+}
+
+// accountInfo describes an account to those who may see it: its owner and the
+// contacts that are subscribed to its presence (XEP-0030 §8). To others it does
+// not exist.
+func (m *module) accountInfo(q *server.IQ) error {
+	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
+	switch {
+	case !q.Account.SeenBy(q.Origin.JID):
+		return stanza.ServiceUnavailable("")
+	case n != "":
+		return stanza.ItemNotFound("the account has no such node")
+	}
+	ids := []Identity{{"account", "registered", ""}}
+	q.Reply(q.Turn, query(NSInfo, "", appendInfo(nil, ids, m.host.Features(true))))
+	return nil
+}
+
+// accountItems lists an account's available resources (XEP-0030 §4.2 leaves it
+// open) to nobody: presence tells those who may know.
+func (m *module) accountItems(q *server.IQ) error {
+	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
+	switch {
+	case !q.Account.SeenBy(q.Origin.JID):
+		return stanza.ServiceUnavailable("")
+	case n != "":
+		return stanza.ItemNotFound("the account has no such node")
+	}
+	q.Reply(q.Turn, query(NSItems, "", nil))
+	return nil
+}
+
+func query(ns, node string, inner []byte) []byte {
+	b := stanza.AppendOpen(nil, "query", "xmlns", ns, "node", node)
+	return stanza.AppendClose(append(b, inner...), "query")
+}
+
+func appendInfo(b []byte, ids []Identity, features []string) []byte {
+	for _, id := range ids {
+		b = stanza.AppendEmpty(b, "identity", "category", id.Category, "type", id.Type, "name", id.Name)
+	}
+	for _, f := range features {
+		b = stanza.AppendEmpty(b, "feature", "var", f)
+	}
+	return b
+}
+
+// verification is the hash of XEP-0115 §5.1, for identities without xml:lang and
+// no forms.
+func verification(ids []Identity, features []string) string {
+	var parts, fs []string
+	for _, id := range ids {
+		parts = append(parts, id.Category+"/"+id.Type+"//"+id.Name)
+	}
+	fs = append(fs, features...)
+	slices.Sort(parts)
+	slices.Sort(fs)
+	var s bytes.Buffer
+	for _, p := range append(parts, fs...) {
+		s.WriteString(p + "<")
+	}
+	sum := sha1.Sum(s.Bytes())
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
