@@ -29,7 +29,7 @@ type Limits struct {
 	Removed     int // removed contacts remembered for versioning
 }
 
-// DefaultLimits are the bounds of docs/architecture.md, with room enough for
+// DefaultLimits are the bounds a server has unless told otherwise, with room for
 // any list that people have made by hand.
 var DefaultLimits = Limits{
 	Items:       10_000,
