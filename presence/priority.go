@@ -6,6 +6,28 @@ import (
 	"natter/stanza"
 )
 
+// PriorityOf reads the priority of a presence stanza; without a <priority/> it
+// is 0. More than one, or one that ParsePriority refuses, is a bad-request
+// (RFC 6121 §4.7.2.3).
+func PriorityOf(st *stanza.Stanza) (int8, *stanza.Error) {
+	ns, _ := st.Name()
+	var text string
+	found := false
+	for c := range st.All() {
+		if !st.ChildIs(c, string(ns), "priority") {
+			continue
+		}
+		if found {
+			return 0, badPriority()
+		}
+		text, found = st.Text(c), true
+	}
+	if !found {
+		return 0, nil
+	}
+	return ParsePriority(text)
+}
+
 // ParsePriority reads the text of a <priority/> element: an integer from -128
 // to 127, written as xs:byte allows, white space around it (RFC 6121 §4.7.2.3).
 // Anything else is a bad-request. Without the element the priority is 0.
