@@ -7,7 +7,7 @@ import "unicode/utf8"
 const (
 	okText      = 1 << iota // text between tags, but for '<', '&' and ']'
 	okValue                 // attribute values, but for '<', '&', quotes and blanks other than space
-	okCDATA                 // CDATA sections, but for ']'
+	okChar                  // any character of XML
 	isSpace                 // white space of XML 1.0 §2.3
 	isName                  // a name goes on with it, ':' included
 	isNameStart             // a name may start with it, ':' not included
@@ -18,7 +18,7 @@ var class = func() (t [256]uint8) {
 		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
 			continue
 		}
-		t[c] = okText | okValue | okCDATA
+		t[c] = okText | okValue | okChar
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
 			t[c] |= isName | isNameStart
@@ -34,7 +34,7 @@ var class = func() (t [256]uint8) {
 	}
 	t['<'] &^= okText
 	t['&'] &^= okText
-	t[']'] &^= okText | okCDATA
+	t[']'] &^= okText
 	return t
 }()
 

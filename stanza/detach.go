@@ -1,9 +1,10 @@
 package stanza
 
+import "bytes"
+
 // Detach appends the element c so that it stands alone, wherever it is put:
 // the default namespace, prefixes and xml:lang that it has from around it are
-// declared on it, nothing else changes (DESIGN: stored and wrapped elements are
-// never decoded).
+// declared on it, and nothing else changes.
 func (st *Stanza) Detach(dst []byte, c Child) []byte {
 	raw := st.Raw
 	nameEnd := c.name + uint32(c.nameLen)
@@ -18,23 +19,42 @@ func (st *Stanza) Detach(dst []byte, c Child) []byte {
 		dst = appendXMLNS(dst, st.uriOf(raw, c.def))
 	}
 	if !hasLang {
-		dst = st.appendLang(dst)
+		if lang := st.langAround(c); lang != nil {
+			dst = appendQuoted(append(dst, " xml:lang="...), lang)
+		}
 	}
 	dst = st.appendScope(dst, c)
 	return append(dst, raw[nameEnd:c.End]...)
 }
 
-// appendLang appends the xml:lang that holds for the stanza, its own or that of
-// the stream.
-func (st *Stanza) appendLang(dst []byte) []byte {
+// langAround returns the raw xml:lang that holds around c: of the innermost
+// element that has one, or of the stream; nil when there is none.
+func (st *Stanza) langAround(c Child) []byte {
 	lang := st.Lang()
 	if lang == nil {
 		lang = st.hdr.lang
 	}
-	if lang == nil {
-		return dst
+	if !bytes.Contains(st.Raw[st.inner:c.Start], []byte("xml:lang")) {
+		return lang
 	}
-	return appendQuoted(append(dst, " xml:lang="...), lang)
+	var outer [][]byte
+	w := walker{b: st.Raw, pos: int(st.inner), end: int(c.Start)}
+	for {
+		switch tok := w.next(); tok.kind {
+		case tokEnd:
+			return lang
+		case tokOpen:
+			outer = append(outer, lang)
+			for a := range attrsOf(st.Raw, tok.start+1+tok.name) {
+				if string(st.Raw[a.off:a.off+uint32(a.name)]) == "xml:lang" {
+					lang = a.value(st.Raw)
+				}
+			}
+		case tokClose:
+			lang = outer[len(outer)-1]
+			outer = outer[:len(outer)-1]
+		}
+	}
 }
 
 // appendScope appends declarations of the prefixes in scope around c, but for

@@ -2,6 +2,7 @@ package stanza
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 
 	"mellium.im/xmpp/jid"
@@ -20,7 +21,7 @@ const maxPart = 1023 // bytes of each part, RFC 7622 §3.1
 
 var (
 	errNoDomain   = errors.New("jid: no domainpart")
-	errDomain     = errors.New("jid: character not allowed in a domainpart")
+	errDomain     = errors.New("jid: malformed domainpart")
 	errEmptyPart  = errors.New("jid: part is empty once prepared")
 	errLongPart   = errors.New("jid: part is longer than 1023 bytes")
 	errNoResource = errors.New("jid: no resourcepart")
@@ -139,18 +140,18 @@ func prepare(s string) (JID, error) {
 		if err != nil {
 			return JID{}, err
 		}
-		local, domain, resource := j.Localpart(), j.Domainpart(), j.Resourcepart()
+		domain, err := domainpart(j.Domainpart())
+		if err != nil {
+			return JID{}, err
+		}
+		local, resource := j.Localpart(), j.Resourcepart()
 		at, slash := strings.IndexByte(s, '@'), strings.IndexByte(s, '/')
 		hasLocal := at >= 0 && (slash < 0 || at < slash)
 		switch {
-		case domain == "":
-			return JID{}, errNoDomain
 		case hasLocal && local == "" || slash >= 0 && resource == "":
 			return JID{}, errEmptyPart
 		case len(local) > maxPart || len(domain) > maxPart || len(resource) > maxPart:
 			return JID{}, errLongPart
-		case !validDomain(domain):
-			return JID{}, errDomain
 		}
 		next := domain
 		out := JID{}
@@ -170,23 +171,23 @@ func prepare(s string) (JID, error) {
 	return JID{}, errUnstable
 }
 
-// validDomain rejects ASCII characters that no host name has, which IDNA's
-// mapping lets through, and labels without a character. An IPv6 address is in
-// brackets; underscores are in use.
-func validDomain(d string) bool {
+// domainpart checks a domainpart that IDNA has mapped, which lets empty labels
+// through, and returns its one spelling.
+func domainpart(d string) (string, error) {
+	if d == "" {
+		return "", errNoDomain
+	}
 	if d[0] == '[' {
-		return d[len(d)-1] == ']'
-	}
-	for i := range len(d) {
-		c := d[i]
-		if c < 0x80 && jidClass[c]&inDomain == 0 && c != '_' {
-			return false
+		ip, err := netip.ParseAddr(strings.TrimSuffix(d[1:], "]"))
+		if err != nil || !ip.Is6() || ip.Zone() != "" {
+			return "", errDomain
 		}
-		if c == '.' && (i == 0 || i == len(d)-1 || d[i+1] == '.') {
-			return false
-		}
+		return "[" + ip.String() + "]", nil
 	}
-	return true
+	if d[0] == '.' || d[len(d)-1] == '.' || strings.Contains(d, "..") {
+		return "", errDomain
+	}
+	return d, nil
 }
 
 // String returns the address.

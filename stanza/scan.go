@@ -44,6 +44,9 @@ func (w *work) scan(b []byte) (done bool, err *StreamError) {
 			w.tag = i - 1
 			switch c := b[i]; {
 			case c == '/':
+				if len(w.frames) == 0 && w.st.hdr.name == nil {
+					return false, notWellFormed("end tag without a start tag")
+				}
 				i++
 				w.state, w.name = inEnd, i
 			case c == '!':
@@ -224,9 +227,7 @@ func skipSpace(b []byte, i int) int {
 // offset from which it can go on.
 func (w *work) text(b []byte, i int) (int, *StreamError) {
 	for {
-		for i < len(b) && class[b[i]]&okText != 0 {
-			i++
-		}
+		i += plainText(b[i:])
 		if i == len(b) {
 			return i, nil
 		}
@@ -260,13 +261,14 @@ func (w *work) text(b []byte, i int) (int, *StreamError) {
 // cdata moves over a CDATA section, like text.
 func (w *work) cdata(b []byte, i int) (int, *StreamError) {
 	for {
-		for i < len(b) && class[b[i]]&okCDATA != 0 {
-			i++
-		}
+		i += plainText(b[i:])
 		if i == len(b) {
 			return i, nil
 		}
-		if b[i] == ']' {
+		switch b[i] {
+		case '<', '&':
+			i++
+		case ']':
 			if rest := b[i:min(i+3, len(b))]; string(rest) == "]]>" {
 				w.state = inText
 				return i + 3, nil
@@ -274,22 +276,20 @@ func (w *work) cdata(b []byte, i int) (int, *StreamError) {
 				return i, nil
 			}
 			i++
-			continue
+		default:
+			n := char(b[i:])
+			if n <= 0 {
+				return i, invalidChar(n)
+			}
+			i += n
 		}
-		n := char(b[i:])
-		if n <= 0 {
-			return i, invalidChar(n)
-		}
-		i += n
 	}
 }
 
 // value moves over an attribute value, like text.
 func (w *work) value(b []byte, i int) (int, *StreamError) {
 	for {
-		for i < len(b) && class[b[i]]&okValue != 0 {
-			i++
-		}
+		i += plainValue(b[i:])
 		if i == len(b) {
 			return i, nil
 		}
@@ -367,15 +367,10 @@ func (w *work) attrName(name []byte) *StreamError {
 // endName compares what there is of an end tag's name with the open element's.
 // ok is set when the whole name is there and right.
 func (w *work) endName(b []byte) (ok bool, err *StreamError) {
-	var open []byte
-	switch n := len(w.frames); {
-	case n > 0:
+	open := w.st.hdr.name
+	if n := len(w.frames); n > 0 {
 		f := &w.frames[n-1]
 		open = b[f.name : f.name+f.len]
-	case w.header || w.st.hdr.name == nil:
-		return false, notWellFormed("end tag without a start tag")
-	default:
-		open = w.st.hdr.name
 	}
 	got := b[w.name:]
 	if len(got) <= len(open) {

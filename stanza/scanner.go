@@ -81,8 +81,7 @@ func (s *Scanner) SetLimits(l Limits) { s.limits = l.orDefault() }
 // Restart makes the scanner expect a new stream (RFC 6120 §4.3.3), as after
 // STARTTLS and SASL. White space left over from the old stream may come first.
 func (s *Scanner) Restart() {
-	s.drop()
-	*s = Scanner{limits: s.limits, phase: atRestart}
+	*s = Scanner{limits: s.limits, phase: atRestart} // the last Stanza stays with its holder
 }
 
 // Partial reports whether part of something was seen but not its end.
@@ -125,7 +124,8 @@ func (s *Scanner) next(buf []byte) (Event, int, *StreamError) {
 		return More, n, nil
 	}
 	if s.phase < inStream && s.w == nil {
-		skip, more, err := s.before(buf[n:], n > 0)
+		s.blank = s.blank || n > 0
+		skip, more, err := s.before(buf[n:])
 		if err != nil {
 			return More, 0, err
 		}
@@ -199,15 +199,14 @@ func (s *Scanner) drop() {
 // something that is no XML in UTF-8 at all. skip is what of b is dealt with; more
 // is set when nothing can be said without more bytes. Else b[skip] is the '<' of
 // the header.
-func (s *Scanner) before(b []byte, blank bool) (skip int, more bool, err *StreamError) {
+func (s *Scanner) before(b []byte) (skip int, more bool, err *StreamError) {
 	s.partial = false
-	blank = s.blank || blank
 	for {
 		rest := b[skip:]
 		switch {
 		case len(rest) == 0:
 			return skip, true, nil
-		case s.phase != atHeader && !blank && utf16(rest):
+		case s.phase != atHeader && !s.blank && utf16(rest):
 			return 0, false, &StreamError{Condition: "unsupported-encoding", Text: "streams are in UTF-8"}
 		case rest[0] != '<':
 			return 0, false, notWellFormed("no stream header")
@@ -224,7 +223,7 @@ func (s *Scanner) before(b []byte, blank bool) (skip int, more bool, err *Stream
 		case n == 0:
 			s.partial = true
 			return skip, true, nil
-		case blank && s.phase == atStart:
+		case s.blank && s.phase == atStart:
 			return 0, false, notWellFormed("white space before the XML declaration")
 		}
 		s.phase = atHeader
@@ -237,7 +236,7 @@ func (s *Scanner) before(b []byte, blank bool) (skip int, more bool, err *Stream
 // (RFC 6120 §4.9.3.1).
 func strayText(b []byte) *StreamError {
 	c := b[0]
-	if c < 0x80 && class[c]&okCDATA == 0 && c != ']' || c >= 0x80 && !utf8.RuneStart(c) || c >= 0xF5 {
+	if c < 0x80 && class[c]&okChar == 0 || c >= 0x80 && !utf8.RuneStart(c) || c >= 0xF5 {
 		return notWellFormed("invalid UTF-8 or forbidden character")
 	}
 	return &StreamError{Condition: "bad-format", Text: "text between stanzas"}
