@@ -40,6 +40,7 @@
 //	X resumes: [XML]               XEP-0198 resumption of X's last session on
 //	                               a new connection (or on one that logged
 //	                               in); XML is the expected <resumed/>
+//	X is offered: XML              each is one of the last stream features
 //	X disconnects                  </stream:stream>, and waits for the answer
 //	X disconnects hard             cuts the socket, says nothing
 //	X is disconnected              waits for the server to end the stream
@@ -87,7 +88,9 @@
 //
 // In XML, ${X's JID} is the bare JID of a character, ${X's full JID} the one
 // it bound, and ${X's username}, ${X's domain}, ${X's resource} and
-// ${X's password} are its parts. ${NAME} is a captured value.
+// ${X's password} are its parts. ${NAME} is a captured value. ${base64:TEXT}
+// is the text, whose variables are expanded first and in which \0 stands for
+// NUL, in base64.
 //
 // The elements <r/> and <a/> of XEP-0198 are passed over unless the script
 // expects one. A passed-over <r/> is answered with the number of stanzas the

@@ -1,17 +1,34 @@
 package scs
 
 import (
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// parts are the variables of a character: ${X's PART}. The longest come
-// first, so that "full JID" is not read as the JID of "X's full".
+// parts are the variables of a character: ${X's PART}. "full JID" comes before
+// "JID", which it ends in.
 var parts = []string{"full JID", "JID", "username", "domain", "resource", "password"}
 
-// expand replaces the variables in a piece of XML. captured gives the value
-// of a plain name; part gives a part of a character. Values are escaped.
-func (s *Script) expand(text string, captured func(name string) (string, bool), part func(who int, part string) (string, error)) (string, error) {
+// maxVariableDepth bounds variables within ${base64:…}.
+const maxVariableDepth = 8
+
+// scope says what the variables of a script stand for.
+type scope struct {
+	captured func(name string) (string, bool)
+	part     func(who int, part string) (string, error)
+}
+
+// expand replaces the variables in a piece of XML by their escaped values.
+func (s *Script) expand(text string, in scope) (string, error) {
+	return s.expandWith(text, in, escape, 0)
+}
+
+func (s *Script) expandWith(text string, in scope, quote func(string) string, depth int) (string, error) {
+	if depth > maxVariableDepth {
+		return "", errors.New("variables nest too deep")
+	}
 	var out strings.Builder
 	for {
 		before, rest, ok := strings.Cut(text, "${")
@@ -19,28 +36,49 @@ func (s *Script) expand(text string, captured func(name string) (string, bool), 
 		if !ok {
 			return out.String(), nil
 		}
-		name, after, ok := strings.Cut(rest, "}")
-		if !ok {
-			return "", fmt.Errorf("${ without }")
+		end := closingBrace(rest)
+		if end < 0 {
+			return "", errors.New("${ without }")
 		}
-		text = after
-		value, err := s.variable(name, captured, part)
+		value, err := s.variable(rest[:end], in, depth)
 		if err != nil {
 			return "", err
 		}
-		out.WriteString(escape(value))
+		out.WriteString(quote(value))
+		text = rest[end+1:]
 	}
 }
 
-func (s *Script) variable(name string, captured func(string) (string, bool), part func(int, string) (string, error)) (string, error) {
+// closingBrace returns the index of the } that ends a variable, past those of
+// variables within it; -1 if there is none.
+func closingBrace(s string) int {
+	open := 0
+	for i := range len(s) {
+		switch {
+		case s[i] == '}' && open == 0:
+			return i
+		case s[i] == '}':
+			open--
+		case s[i] == '{' && i > 0 && s[i-1] == '$':
+			open++
+		}
+	}
+	return -1
+}
+
+func (s *Script) variable(name string, in scope, depth int) (string, error) {
+	if text, ok := strings.CutPrefix(name, "base64:"); ok {
+		text, err := s.expandWith(strings.ReplaceAll(text, `\0`, "\x00"), in, func(v string) string { return v }, depth+1)
+		return base64.StdEncoding.EncodeToString([]byte(text)), err
+	}
 	for _, p := range parts {
 		if who, ok := strings.CutSuffix(name, "'s "+p); ok {
 			if i := s.character(who); i >= 0 {
-				return part(i, p)
+				return in.part(i, p)
 			}
 		}
 	}
-	if v, ok := captured(name); ok {
+	if v, ok := in.captured(name); ok {
 		return v, nil
 	}
 	return "", fmt.Errorf("unknown variable ${%s}: it is neither ${X's JID} or the like of the cast nor a name captured before", clip(name))

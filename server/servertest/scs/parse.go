@@ -285,7 +285,7 @@ func (a *Act) parsePhrase(rest string, cast *Script) (inline string, err error) 
 	found := false
 	for _, v := range []Verb{
 		FailsToConnect, Connects, Opens, LogsIn, Binds, Resumes, DisconnectsHard, Disconnects, IsDisconnected,
-		SendsRaw, Sends, ReceivesAllOf, ReceivesNothing, Receives, MayReceive, Befriends,
+		SendsRaw, Sends, ReceivesAllOf, ReceivesNothing, Receives, MayReceive, Befriends, IsOffered,
 	} {
 		if take(v.String()) {
 			a.Verb, found = v, true
@@ -329,9 +329,10 @@ func (p *parser) checkBody(a *Act) error {
 	if a.Body == "" {
 		return nil
 	}
-	text, err := p.script.expand(a.Body, func(name string) (string, bool) {
-		return "x", p.captured[name]
-	}, func(int, string) (string, error) { return "x", nil })
+	text, err := p.script.expand(a.Body, scope{
+		captured: func(name string) (string, bool) { return "x", p.captured[name] },
+		part:     func(int, string) (string, error) { return "x", nil },
+	})
 	if err != nil {
 		return p.errorf(a.BodyLine, "%v", err)
 	}

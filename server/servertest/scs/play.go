@@ -51,7 +51,7 @@ type play struct {
 // another one acts, and keeps book of who sent.
 func (p *play) settle(ctx context.Context, act *Act) error {
 	switch act.Verb {
-	case MayReceive:
+	case MayReceive, IsOffered:
 		return nil
 	case Receives, ReceivesAllOf, ReceivesNothing, IsDisconnected:
 		p.spoke = -1
@@ -174,6 +174,8 @@ func (p *play) perform(ctx context.Context, act *Act) error {
 	switch act.Verb {
 	case Sends, SendsRaw:
 		return p.wrap(act, a.link.send(strings.TrimSpace(text)))
+	case IsOffered:
+		return p.isOffered(act, text)
 	case MayReceive:
 		elems, _, err := parseElements(text)
 		a.optional = append(a.optional, elems...)
@@ -187,9 +189,10 @@ func (p *play) perform(ctx context.Context, act *Act) error {
 
 // expand fills the variables of an act's body in.
 func (p *play) expand(act *Act) (string, error) {
-	text, err := p.script.expand(act.Body,
-		func(name string) (string, bool) { v, ok := p.caps[name]; return v, ok },
-		func(who int, part string) (string, error) { return p.actors[who].part(part) })
+	text, err := p.script.expand(act.Body, scope{
+		captured: func(name string) (string, bool) { v, ok := p.caps[name]; return v, ok },
+		part:     func(who int, part string) (string, error) { return p.actors[who].part(part) },
+	})
 	if err != nil {
 		return "", &Error{Script: p.script.Name, Line: act.BodyLine, Msg: err.Error()}
 	}
@@ -278,6 +281,23 @@ func (p *play) mismatched(act *Act, m *mismatch, want, got *Element) error {
 	return &Error{Script: p.script.Name, Line: act.Line,
 		Msg:    fmt.Sprintf("%s %s: %s", p.actors[act.Who].Name, act.Verb, m),
 		Detail: diffStanza(want, got, p.caps)}
+}
+
+// isOffered looks for features among those of the last stream header.
+func (p *play) isOffered(act *Act, text string) error {
+	elems, _, err := parseElements(text)
+	if err != nil {
+		return p.wrap(act, err)
+	}
+	got := p.actors[act.Who].link.features
+	want := &Element{Name: got.Name}
+	for _, e := range elems {
+		want.Children = append(want.Children, Node{Elem: e})
+	}
+	if m := matchStanza(want, got, p.caps); m != nil {
+		return p.mismatched(act, m, want, got)
+	}
+	return nil
 }
 
 // next takes the next element that the script is to see.

@@ -74,6 +74,7 @@ const (
 	ReceivesNothing
 	MayReceive
 	Befriends
+	IsOffered
 )
 
 var verbNames = [...]string{
@@ -81,7 +82,7 @@ var verbNames = [...]string{
 	Binds: "binds", Resumes: "resumes", Disconnects: "disconnects", DisconnectsHard: "disconnects hard",
 	IsDisconnected: "is disconnected", Sends: "sends", SendsRaw: "sends raw", Receives: "receives",
 	ReceivesAllOf: "receives all of", ReceivesNothing: "receives nothing",
-	MayReceive: "may receive", Befriends: "befriends",
+	MayReceive: "may receive", Befriends: "befriends", IsOffered: "is offered",
 }
 
 // String returns the verb as a script writes it.
@@ -91,7 +92,7 @@ func (v Verb) String() string { return verbNames[v] }
 // never (-1).
 func (v Verb) takesBody() int {
 	switch v {
-	case Sends, SendsRaw, Receives, ReceivesAllOf, MayReceive:
+	case Sends, SendsRaw, Receives, ReceivesAllOf, MayReceive, IsOffered:
 		return +1
 	case FailsToConnect, Resumes:
 		return 0
