@@ -19,6 +19,8 @@ class Gajim(Client):
     kind = 'gajim'
     complaint = re.compile(r'\(E\) nbxmpp|\(W\) nbxmpp\.(?!connection)|Mismatch detected|^Traceback')
 
+    knows_certificate = True
+
     def __init__(self, *args):
         super().__init__(*args)
         self._process: Process | None = None
@@ -54,9 +56,18 @@ class Gajim(Client):
     async def log_in(self) -> None:
         mark = self.events.mark
         await self._do('account', self.account.name, self.account.domain, self.account.password,
-                       self.server.host, self.server.port, str(self.home / 'leaf.pem'))
+                       self.server.host, self.server.port, str(self.home / 'leaf.pem') if self.knows_certificate else '')
         await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=30)
         self._offline = False
+
+    async def answer_certificate_question(self) -> None:
+        """Waits for the window about the unknown certificate and adds it to the trusted ones there."""
+        await self.events.expect('window', lambda e: e['kind'] == 'started', timeout=40)
+        for _ in range(150):
+            if await self._do('trust'):
+                return
+            await asyncio.sleep(0.1)
+        raise CheckFailed(f'{self.events.who}: no question about the certificate within 15 s')
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():

@@ -152,7 +152,12 @@ async def run(options: argparse.Namespace) -> int:
         report.not_ok('captures' if options.capture else 'the server starts', _text(error), [])
     finally:
         await desktop.stop()
-        await running.stop()
+        begun = time.monotonic()
+        for title, wrong in await running.stop():
+            if wrong:
+                report.not_ok(f'server: {title}', wrong, [f'log: {log}' for log in running.logs()])
+            else:
+                report.ok(f'server: {title}', time.monotonic() - begun)
         if report.failed or not report.passed or options.keep:
             print(f'# kept: {directory}', flush=True)
         else:

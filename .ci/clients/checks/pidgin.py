@@ -23,6 +23,8 @@ PRIMITIVES = {'offline': 1, 'online': 2, 'dnd': 3, 'away': 5, 'xa': 6}
 # The jabber protocol's status ids.
 SHOWS = {'available': 'online', 'freeforchat': 'chat', 'away': 'away', 'extended_away': 'xa', 'dnd': 'dnd',
          'offline': 'offline'}
+STANZA = re.compile(r'jabber: Sending \(ssl\) \([^)]*\): <(iq|presence|message)\b')
+ACKNOWLEDGED = re.compile(r'XEP-0198: Acknowledged (\d+) out of (\d+) outbound stanzas')
 IM = 1  # PURPLE_CONV_TYPE_IM
 
 
@@ -138,6 +140,8 @@ class Pidgin(Client):
         return bool(await self._call('PurpleAccountIsConnected', 'i', self._account))
 
     async def status(self, show: str, text: str = '') -> None:
+        if show == 'offline':
+            await self._confirmed()
         mark = self.events.mark
         was_offline = not await self.online()
         saved = await self._call('PurpleSavedstatusNew', 'si', '', PRIMITIVES[show])
@@ -148,6 +152,17 @@ class Pidgin(Client):
             await self.events.expect('sign-off', lambda e: e['kind'] == 'signed off', since=mark)
         elif was_offline:
             await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=20)
+
+    async def _confirmed(self) -> None:
+        """Waits until the server has acknowledged all that Pidgin sent: it sends the rest again at the next login."""
+        for _ in range(100):
+            lines = (self.home / 'client.log').read_text(errors='replace').splitlines()
+            sent = max((n for n, line in enumerate(lines) if STANZA.search(line)), default=-1)
+            last = next((m for line in reversed(lines[sent + 1:]) if (m := ACKNOWLEDGED.search(line))), None)
+            if sent < 0 or (last and last[1] == last[2]) or not any('Stream management is enabled' in x for x in lines):
+                return
+            await asyncio.sleep(0.05)
+        raise CheckFailed(f'{self.events.who}: not acknowledged in 5 s: {lines[sent][:300]}')
 
     async def say(self, jid: str, text: str) -> None:
         conversation = await self._call('PurpleConversationNew', 'iis', IM, self._account, jid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import shlex
 import socket
@@ -52,8 +53,9 @@ class Running:
         await output(words, env=dict(os.environ), stdin=account.password + '\n', privileged=True)
         return account
 
-    async def stop(self) -> None:
-        pass
+    async def stop(self) -> list[tuple[str, str]]:
+        """Stops what was started. Returns checks of that: a name and what is wrong, or ''."""
+        return []
 
     def logs(self) -> list[Path]:
         return []
@@ -95,9 +97,16 @@ class Natter(Running):
             await asyncio.sleep(0.05)
         raise RuntimeError(f'natter serve did not become ready: {_tail(self._log)}')
 
-    async def stop(self) -> None:
-        if self._process:
-            await self._process.stop(grace=10)
+    async def stop(self) -> list[tuple[str, str]]:
+        if not self._process:
+            return []
+        ended = not self._process.running
+        code = await self._process.stop(grace=10)
+        bad = [line for line in self._log.read_text(errors='replace').splitlines()
+               if re.search(r'level=ERROR|^panic:|^goroutine |DATA RACE', line)]
+        return [('exits with 0 within 10 s of SIGTERM',
+                 'it had ended before' if ended else f'exit code {code}' if code else ''),
+                ('logged no error', '\n'.join(bad[:20]))]
 
     def logs(self) -> list[Path]:
         return [self._log]
@@ -134,9 +143,10 @@ class Prosody(Running):
                       name, self.domain, account.password])
         return account
 
-    async def stop(self) -> None:
+    async def stop(self) -> list[tuple[str, str]]:
         if self._process:
             await self._process.stop()
+        return []
 
     def logs(self) -> list[Path]:
         return [self._directory / 'prosody.log']

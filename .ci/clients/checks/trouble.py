@@ -74,22 +74,24 @@ def wrong_password(kind: type[Client], refused) -> object:
     return steps
 
 
-async def certificate(context) -> list[Step]:
-    """Pidgin meets the self-made certificate for the first time and asks."""
-    pidgin = await context.client(Pidgin)
-    pidgin.knows_certificate = False
+def certificate(kind: type[Pidgin] | type[Gajim]):
+    """A group in which a client meets the self-made certificate for the first time and asks its user."""
+    async def steps(context) -> list[Step]:
+        client = await context.client(kind)
+        client.knows_certificate = False
 
-    async def asks() -> None:
-        begun = asyncio.create_task(pidgin.start())
-        try:
-            await pidgin.answer_certificate_question()
-            await begun
-        finally:
-            begun.cancel()
+        async def asks() -> None:
+            begun = asyncio.create_task(client.start())
+            try:
+                await client.answer_certificate_question()
+                await begun
+            finally:
+                begun.cancel()
 
-    async def remembers() -> None:
-        await pidgin.status('offline')
-        await pidgin.status('online')
+        async def remembers() -> None:
+            await client.status('offline')
+            await client.status('online')
 
-    return [('asks about the self-made certificate and logs in after "Accept"', asks, True),
-            ('does not ask again', remembers, False)]
+        return [('asks about the self-made certificate and logs in once it is accepted', asks, True),
+                ('does not ask again', remembers, False)]
+    return steps
