@@ -33,6 +33,9 @@ func runChat(ctx context.Context, t *target, o *Options, r *Result) error {
 	run.start = time.Now()
 	var working sync.WaitGroup
 	begin := readMeter(t.pid)
+	if run.quota > 0 {
+		t.profile.startCPU(ctx, o.Duration)
+	}
 	for i, l := range links {
 		opens := o.Rate == 0 && (o.Until == "acked" || i%2 == 0)
 		working.Go(func() { run.fail(l, l.read(opens)) })
@@ -205,6 +208,7 @@ func (run *chatRun) watch(ctx context.Context, t *target, links []*link, from me
 		if err := run.sleep(ctx, o.Warmup); err != nil {
 			return err
 		}
+		t.profile.startCPU(ctx, o.Duration)
 		from, before = readMeter(t.pid), done()
 		run.phase.Store(measuring)
 	}

@@ -24,6 +24,8 @@ type target struct {
 	relay bool
 	own   bool // started for this run, so accounts and contacts exist already
 	stop  func() error
+
+	profile *profiler // nil: none
 }
 
 // A child is a server process that this run started.
@@ -165,6 +167,15 @@ func startServer(ctx context.Context, m mode, o *Options) (*target, error) {
 		cleanup = func() error { return os.RemoveAll(dir) }
 		args = append(args, "--data", dir)
 	}
+	var prof *profiler
+	if o.Profile != "" {
+		at, err := freePort()
+		if err != nil {
+			return nil, errors.Join(err, cleanup())
+		}
+		prof = &profiler{addr: at, base: o.Profile}
+		args = append(args, "--pprof", at)
+	}
 	args = append(args, strings.Fields(o.Flags)...)
 	c, err := startChild(program, args, nil)
 	if err != nil {
@@ -174,7 +185,7 @@ func startServer(ctx context.Context, m mode, o *Options) (*target, error) {
 	if err := c.waitListening(ctx, addr); err != nil {
 		return nil, errors.Join(err, stop())
 	}
-	return &target{name: "natter", addr: addr, pid: c.cmd.Process.Pid, own: true, stop: stop}, nil
+	return &target{name: "natter", addr: addr, pid: c.cmd.Process.Pid, own: true, stop: stop, profile: prof}, nil
 }
 
 // startGrace is how long a server may take until it accepts connections. It

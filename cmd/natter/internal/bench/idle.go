@@ -60,6 +60,9 @@ func runIdle(ctx context.Context, t *target, o *Options, r *Result) error {
 	}
 	r.memory(t)
 	r.PerConnKB = float64(r.MemoryKB-before) / float64(o.Clients)
+	if err := t.profile.heap(ctx); err != nil {
+		return err
+	}
 	// A client that the server has dropped would make its memory look small.
 	for i, c := range clients {
 		if err := alive(c); err != nil {

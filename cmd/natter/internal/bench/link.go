@@ -209,7 +209,9 @@ func (l *link) confirmed(elem []byte, now int64, measure bool) error {
 	if !ok {
 		return unexpected("reading an acknowledgement", elem)
 	}
-	acked := int64(uint32(h) - l.base) // both count modulo 2^32
+	// Both count modulo 2^32, and the server may not have acknowledged yet what
+	// the login sent.
+	acked := max(int64(int32(uint32(h)-l.base)), 0)
 	before := l.acked.Load()
 	if acked < before || acked > l.sent.Load() {
 		return fmt.Errorf("the server acknowledged %d messages after %d, of %d sent", acked, before, l.sent.Load())

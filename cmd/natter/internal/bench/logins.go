@@ -50,6 +50,7 @@ func runLogin(ctx context.Context, t *target, o *Options, r *Result) error {
 	for ctx.Err() == nil && (done.Load() < int64(accounts) || time.Since(warm) < o.Warmup) {
 		sleep(5 * time.Millisecond)
 	}
+	t.profile.startCPU(ctx, o.Duration)
 	from, before := readMeter(t.pid), done.Load()
 	phase.Store(measuring)
 	for ctx.Err() == nil {

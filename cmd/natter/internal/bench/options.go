@@ -48,6 +48,7 @@ type Options struct {
 	Serve   string // program to start as the server; empty is this one
 	Flags   string // more flags for it, separated by spaces
 	Targets targetFlags
+	Profile string // file name, without ending, for profiles of the natter that is started
 	JSON    bool
 
 	listen string // relay-server: address to listen on
@@ -85,6 +86,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Serve, "serve", "", "`program` to start instead of this natter, with the same flags")
 	fs.StringVar(&o.Flags, "serve-flags", "", "more `flags` for it, separated by spaces")
 	fs.Var(&o.Targets, "target", "also measure a server that runs already: `[NAME=]HOST:PORT[,PID]`,\nloopback only; may be repeated")
+	fs.StringVar(&o.Profile, "profile", "", "keep profiles of the natter started, the last round's, as `FILE`.cpu\n(idle: FILE.heap)")
 	fs.BoolVar(&o.JSON, "json", false, "report as JSON")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "relay-server: `address`")
 }

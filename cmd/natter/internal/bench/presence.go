@@ -204,6 +204,7 @@ func (f *flips) watch(ctx context.Context, t *target, r *Result) error {
 	if err := sleep(f.o.Warmup); err != nil {
 		return err
 	}
+	t.profile.startCPU(ctx, f.o.Duration)
 	from, before := readMeter(t.pid), f.arrived.Load()
 	f.phase.Store(measuring)
 	for {

@@ -66,7 +66,7 @@ func runCase(ctx context.Context, m mode, o *Options, c caseDef) (*Result, error
 	runtime.GC() // what the last case left is not this one's to collect
 	r := &Result{}
 	err = m.run(ctx, t, o, r)
-	if err := errors.Join(err, t.stop()); err != nil {
+	if err := errors.Join(err, t.profile.wait(), t.stop()); err != nil {
 		return nil, err
 	}
 	return r, nil
