@@ -16,7 +16,7 @@ from .pidgin import Pidgin
 from .profanity import Profanity
 from .servers import Running
 from .slix import Slixmpp, SlixmppDirect, SlixmppPlus
-from .trouble import certificate, resume, wrong_password
+from .trouble import certificate, crash, resume, wrong_password
 
 
 @dataclass
@@ -28,6 +28,7 @@ class Context:
     desktop: Desktop
     directory: Path
     clients: list[Client]
+    own_server: Running | None = None  # one that a group started for itself, to be stopped with it
 
     async def client(self, kind: type[Client], suffix: str = '', name: str = '') -> Client:
         """A client with an account of its own: name, or the group's name with suffix."""
@@ -129,6 +130,7 @@ GROUPS = {
     'pidgin': talk(Pidgin, Slixmpp),
     'profanity': talk(Profanity, Slixmpp),
     'gajim-resume': resume,
+    'gajim-crash': crash,
     'pidgin-certificate': certificate(Pidgin),
     'gajim-certificate': certificate(Gajim),
     'pidgin-password': wrong_password(Pidgin, lambda e: e['kind'] == 'connection error'),

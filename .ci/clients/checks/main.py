@@ -134,6 +134,8 @@ async def run(options: argparse.Namespace) -> int:
                 yield made
             finally:
                 await stop(made.clients)
+                if made.own_server:
+                    await made.own_server.stop()
 
         async def group(name: str) -> None:
             async with slots, context(name) as made:
@@ -145,9 +147,9 @@ async def run(options: argparse.Namespace) -> int:
                     begun = time.monotonic()
                     path = await capture(made, kind, options.capture)
                     report.ok(f'captured {path}', time.monotonic() - begun)
-            return report.close()
-        chosen = [name for name in GROUPS if not options.checks or name in options.checks]
-        await asyncio.gather(*(group(name) for name in chosen))
+        else:
+            chosen = [name for name in GROUPS if not options.checks or name in options.checks]
+            await asyncio.gather(*(group(name) for name in chosen))
     except Exception as error:
         report.not_ok('captures' if options.capture else 'the server starts', _text(error), [])
     finally:

@@ -70,17 +70,26 @@ class Natter(Running):
         self._suffix = ''
         self._process: Process | None = None
         self._log = Path()
+        self._argv: list[str] = []
 
     async def start(self, directory: Path) -> Server:
         data = directory / 'data'
         self._log = directory / 'server.log'
-        self._process = await Process.start(
-            [self.binary, 'serve', '--data', str(data), '--domain', DOMAIN, '--c2s', f'{HOST}:{self.port}',
-             '--c2s-tls', 'off', '--http', 'off', '--https', 'off', '--no-limits'],
-            self._log, dict(os.environ), privileged=True)
         self.accounts = f'{shlex.quote(self.binary)} user add {{jid}} --data {shlex.quote(str(data))}'
+        self._argv = [self.binary, 'serve', '--data', str(data), '--domain', DOMAIN, '--c2s', f'{HOST}:{self.port}',
+                      '--c2s-tls', 'off', '--http', 'off', '--https', 'off', '--no-limits']
+        await self._run()
         self.ca = await self._ready(data)
         return await super().start(directory)
+
+    async def _run(self) -> None:
+        self._process = await Process.start(self._argv, self._log, dict(os.environ), privileged=True)
+
+    async def crash(self) -> None:
+        """Ends the server with SIGKILL and starts it again on the same data directory and port."""
+        self._process.child.kill()
+        await self._process.child.wait()
+        await self._run()
 
     async def _ready(self, data: Path, seconds: float = 20.0) -> Path:
         """Waits until the port is open and the authority's certificate is there, and returns its path."""

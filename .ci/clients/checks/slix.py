@@ -144,6 +144,12 @@ class Slixmpp(Client):
             await self._log_out()
         self._log.close()
 
+    def forget(self) -> None:
+        """Gives up a session whose server is gone."""
+        if self.xmpp:
+            self.xmpp.abort()
+            self.xmpp = None
+
     async def _log_out(self) -> None:
         xmpp, self.xmpp = self.xmpp, None
         xmpp.cancel_connection_attempt()

@@ -11,6 +11,7 @@ from .dialogue import Dialogue, Step
 from .events import CheckFailed
 from .gajim import Gajim
 from .pidgin import Pidgin
+from .servers import Natter
 from .slix import Slixmpp
 
 
@@ -50,6 +51,50 @@ async def resume(context) -> list[Step]:
     return [('logs in and finds a friend', befriend, True),
             ('resumes after its connection broke, missing nothing, unnoticed by its friend', resumes, False),
             ('sends on the resumed session', speaks, False),
+            ('showed no message twice', dialogue.once, False)]
+
+
+async def crash(context) -> list[Step]:
+    """natter is killed and started again under a Gajim that is logged in: its session lives on."""
+    if not isinstance(context.source, Natter):
+        return []
+    natter = Natter(context.source.binary)
+    directory = context.directory / context.name
+    directory.mkdir()
+    context.own_server = natter
+    context.source, context.server = natter, await natter.start(directory)
+    gajim = await context.client(Gajim)
+    friend = await context.client(Slixmpp, '-friend')
+    dialogue = Dialogue(gajim, friend)
+
+    async def befriend() -> None:
+        await dialogue.login()
+        await dialogue.subscribe()
+
+    async def survives() -> None:
+        mark = gajim.events.mark
+        texts = ['written right before the crash', 'and this']
+        for text in texts:
+            await friend.say(gajim.jid, text)
+        await friend.settle()
+        await natter.crash()
+        await gajim.hears(friend.jid, texts, since=mark, timeout=20)
+        await gajim.events.expect('connection', lambda e: e['kind'] == 'connected', since=mark, timeout=20)
+        if [e for e in gajim.events.seen[mark:] if e['kind'] == 'signed on']:
+            raise CheckFailed('Gajim signed on anew instead of resuming its session')
+
+    async def talks() -> None:
+        mark = gajim.events.mark, friend.events.mark
+        friend.forget()
+        await friend.status('online')
+        await friend.say(gajim.jid, 'are you there')
+        await gajim.hears(friend.jid, ['are you there'], since=mark[0])
+        await gajim.say(friend.jid, 'always was')
+        await friend.hears(gajim.jid, ['always was'], since=mark[1])
+
+    return [('logs in and finds a friend', befriend, True),
+            ('misses nothing and resumes its session when the server is killed and started again', survives, False),
+            ('talks on with a friend who logs in anew', talks, False),
             ('showed no message twice', dialogue.once, False)]
 
 
