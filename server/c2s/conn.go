@@ -27,6 +27,7 @@ type conn struct {
 
 	sc      *stanza.Scanner
 	partial []byte // input that is not yet a whole element
+	bye     bool   // the peer has closed its side of the stream
 	begun   bool   // the server's stream header is out
 	lang    []byte // the stream's xml:lang, escaped
 
@@ -159,6 +160,7 @@ func (c *conn) event(t *server.Turn, ev stanza.Event, deadline time.Time) error 
 	case stanza.StreamOpen:
 		return c.header(t)
 	case stanza.StreamClose:
+		c.bye = true
 		if c.stream.session != nil || c.begun {
 			c.stream.End(t, nil)
 		}
@@ -247,7 +249,10 @@ func (c *conn) close(err error) {
 			c.stream.End(t, &stanza.StreamError{Condition: "connection-timeout", Text: "log in faster"})
 		})
 	}
-	if c.stream.isEnded() {
+	switch {
+	case c.bye:
+		c.stream.drained()
+	case c.stream.isEnded():
 		c.discard()
 	}
 	core.Do(func(t *server.Turn) { c.stream.gone(t, c.tr) })

@@ -46,6 +46,16 @@ func (s *Stream) End(t *server.Turn, err *stanza.StreamError) {
 	t.Touch(s)
 }
 
+// drained waits until what was queued when the stream ended is written, or
+// cannot be: the linger time bounds it.
+func (s *Stream) drained() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.closing || s.writing {
+		s.room.Wait()
+	}
+}
+
 // settle gives back what the client never got, once nothing can be written any
 // more. The stream has ended and has no connection.
 func (s *Stream) settle(t *server.Turn) {

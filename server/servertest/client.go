@@ -1,0 +1,268 @@
+package servertest
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"natter/stanza"
+
+	"github.com/xdg-go/scram"
+)
+
+// patience is how long a client waits for what it expects. In a bubble it is
+// not real time.
+const patience = 20 * time.Second
+
+// Client is one XML stream, for tests that look at bytes. Its methods fail the
+// test; they are for one goroutine at a time.
+type Client struct {
+	JID  stanza.JID // bound address; zero before binding
+	Conn net.Conn
+
+	t       testing.TB
+	sc      *stanza.Scanner
+	buf     []byte
+	pending []byte
+	Header  string // the server's last stream features
+}
+
+// Login logs in with SCRAM-SHA-256 and binds the resource of addr, without TLS.
+// The session has no presence yet: see Online.
+func (s *Server) Login(t testing.TB, addr string) *Client {
+	t.Helper()
+	s.Account(t, addr)
+	c := s.Connect(t)
+	c.Authenticate(addr, Password)
+	c.Bind(addr)
+	return c
+}
+
+// Online logs in, asks for the roster and sends initial presence; both answers
+// are read.
+func (s *Server) Online(t testing.TB, addr string) *Client {
+	t.Helper()
+	c := s.Login(t, addr)
+	c.Send(`<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>`)
+	c.Expect(`<iq type='result' id='roster'/>`)
+	c.Send(`<presence/>`)
+	c.Expect(`<presence from='` + c.JID.String() + `'/>`)
+	return c
+}
+
+// Befriend makes two accounts that are subscribed to each other's presence.
+func (s *Server) Befriend(t testing.TB, a, b string) {
+	t.Helper()
+	ca, cb := s.Login(t, a+"/befriend"), s.Login(t, b+"/befriend")
+	bareA, bareB := ca.JID.Bare().String(), cb.JID.Bare().String()
+	for _, kind := range []string{"subscribe", "subscribed"} {
+		ca.Send(fmt.Sprintf(`<presence type='%s' to='%s'/>`, kind, bareB))
+		ca.Sync()
+		cb.Send(fmt.Sprintf(`<presence type='%s' to='%s'/>`, kind, bareA))
+		cb.Sync()
+	}
+	ca.Sync()
+	ca.Close()
+	cb.Close()
+}
+
+// Connect opens a stream and reads the server's features.
+func (s *Server) Connect(t testing.TB) *Client {
+	t.Helper()
+	return s.Attach(t, s.Dial())
+}
+
+// Attach opens a stream over a connection to the server.
+func (s *Server) Attach(t testing.TB, conn net.Conn) *Client {
+	t.Helper()
+	c := &Client{Conn: conn, t: t, sc: stanza.NewScanner(stanza.Limits{Bytes: 64 << 20, Depth: 1 << 20, Attrs: 1 << 20, Namespaces: 1 << 20, Memory: 1 << 30})}
+	t.Cleanup(func() { conn.Close() })
+	c.Open(s.Domain())
+	return c
+}
+
+// Open sends a stream header and reads the answer with its features.
+func (c *Client) Open(domain string) {
+	c.t.Helper()
+	c.sc.Restart()
+	c.Write("<?xml version='1.0'?><stream:stream to='" + domain + "' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>")
+	c.Header = c.Next()
+	if !strings.HasPrefix(c.Header, "<stream:features") {
+		c.t.Fatalf("expected stream features, got %s", c.Header)
+	}
+}
+
+// StartTLS secures the stream and opens it anew.
+func (c *Client) StartTLS(cfg *tls.Config) {
+	c.t.Helper()
+	c.Write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+	c.Expect("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+	conn := tls.Client(c.Conn, cfg)
+	if err := conn.Handshake(); err != nil {
+		c.t.Fatalf("TLS handshake: %v", err)
+	}
+	c.Conn = conn
+	c.Open(cfg.ServerName)
+}
+
+// Authenticate logs in with SCRAM-SHA-256 and opens the stream anew.
+func (c *Client) Authenticate(addr, password string) {
+	c.t.Helper()
+	j, err := stanza.ParseJID(addr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	conv := must(scram.SHA256.NewClient(j.Local(), password, "")).NewConversation()
+	first, err := conv.Step("")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.Write("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>" + base64.StdEncoding.EncodeToString([]byte(first)) + "</auth>")
+	for !conv.Done() {
+		in, err := base64.StdEncoding.DecodeString(text(c.Next()))
+		if err != nil {
+			c.t.Fatalf("login as %s: %v", addr, err)
+		}
+		out, err := conv.Step(string(in))
+		if err != nil {
+			c.t.Fatalf("login as %s: %v", addr, err)
+		}
+		if out != "" {
+			c.Write("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + base64.StdEncoding.EncodeToString([]byte(out)) + "</response>")
+		}
+	}
+	c.Open(j.Domain())
+}
+
+// Bind binds the resource of addr, or lets the server choose when it has none.
+func (c *Client) Bind(addr string) {
+	c.t.Helper()
+	resource := ""
+	if _, r, ok := strings.Cut(addr, "/"); ok {
+		resource = "<resource>" + r + "</resource>"
+	}
+	c.Write("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>" + resource + "</bind></iq>")
+	st, err := stanza.ParseIn([]byte(c.Next()), stanza.NSClient, stanza.AfterLogin)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	bind, ok := st.Child("urn:ietf:params:xml:ns:xmpp-bind", "bind")
+	if !ok || st.Type != stanza.Result {
+		c.t.Fatalf("bind: got %s", st.Raw)
+	}
+	full, _ := st.Find(bind, "urn:ietf:params:xml:ns:xmpp-bind", "jid")
+	if c.JID, err = stanza.ParseJID(st.Text(full)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Write sends bytes as they are.
+func (c *Client) Write(s string) {
+	c.t.Helper()
+	c.Conn.SetWriteDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c.Conn, s); err != nil {
+		c.t.Fatalf("writing: %v", err)
+	}
+}
+
+// Send sends elements.
+func (c *Client) Send(elements ...string) {
+	c.t.Helper()
+	c.Write(strings.Join(elements, ""))
+}
+
+// Next reads the next element of the stream; the stream header is passed over.
+func (c *Client) Next() string {
+	c.t.Helper()
+	e, err := c.Read()
+	if err != nil {
+		c.t.Fatalf("reading: %v", err)
+	}
+	return e
+}
+
+// Read is Next with the error: io.EOF when the stream was closed.
+func (c *Client) Read() (string, error) {
+	for {
+		for len(c.buf) > 0 {
+			ev, n, err := c.sc.Next(c.buf)
+			if err != nil {
+				return "", fmt.Errorf("the server sent what is not XMPP: %w in %q", err, c.buf)
+			}
+			got := string(c.buf[:n])
+			c.buf = c.buf[n:]
+			switch ev {
+			case stanza.Element:
+				return strings.TrimSpace(got), nil
+			case stanza.StreamClose:
+				return "", io.EOF
+			}
+			if ev == stanza.More {
+				break
+			}
+		}
+		b := make([]byte, 16<<10)
+		c.Conn.SetReadDeadline(time.Now().Add(patience))
+		n, err := c.Conn.Read(b)
+		if n == 0 && err != nil {
+			return "", err
+		}
+		c.buf = append(c.buf, b[:n]...)
+	}
+}
+
+// Sync waits until the server has handled everything sent so far, passing over
+// what arrives meanwhile, and returns that.
+func (c *Client) Sync() []string {
+	c.t.Helper()
+	c.Send(`<iq type='get' id='sync' to='` + c.JID.Domain() + `'><ping xmlns='urn:xmpp:ping'/></iq>`)
+	var between []string
+	for {
+		e := c.Next()
+		if strings.HasPrefix(e, "<iq") && strings.Contains(e, "id='sync'") {
+			return between
+		}
+		between = append(between, e)
+	}
+}
+
+// Silent checks that nothing arrives before everything sent so far is handled.
+func (c *Client) Silent() {
+	c.t.Helper()
+	if got := c.Sync(); len(got) > 0 {
+		c.t.Fatalf("expected nothing, got %s", strings.Join(got, "\n"))
+	}
+}
+
+// Close closes the stream in order and waits for the server to close its side.
+func (c *Client) Close() {
+	c.t.Helper()
+	c.Write("</stream:stream>")
+	for {
+		if _, err := c.Read(); err != nil {
+			break
+		}
+	}
+	c.Conn.Close()
+}
+
+// text returns the character data of an element.
+func text(element string) string {
+	st, err := stanza.Parse([]byte(element), stanza.AfterLogin)
+	if err != nil {
+		return ""
+	}
+	return stanza.UnescapeText(st.Inner())
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
