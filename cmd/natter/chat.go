@@ -305,8 +305,8 @@ func (ch *chat) layout(p *person, e *entry) []string {
 	switch {
 	case e.mine && p != ch.current:
 		l.text = ch.view.sym("→ ", "-> ") + ch.name(p) + ": " + l.text
-	case !e.mine && p != ch.current && p.unread > 0:
-		l.tail = fmt.Sprintf("(%d unread: /chat %s)", p.unread, ch.complete.handle(p, ch.people))
+	case !e.mine && p != ch.current && p.unread == 1: // the first; the prompt counts the others
+		l.tail = "(/chat " + ch.complete.handle(p, ch.people) + ")"
 	}
 	switch e.state {
 	case entryDelivered:

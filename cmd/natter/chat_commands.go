@@ -265,7 +265,7 @@ func (ch *chat) cmdAccept(_ context.Context, args string) {
 	if c.sendPresence("subscribed", p.jid) != nil {
 		return
 	}
-	p.asks = false
+	p.asks, p.told = false, false
 	ch.note(ch.name(p) + " may see when you are there.")
 	if p.contact == nil || p.contact.subscription == "none" || p.contact.subscription == "from" {
 		if p.contact == nil || !p.contact.ask {
@@ -282,7 +282,7 @@ func (ch *chat) cmdDeny(_ context.Context, args string) {
 	if c.sendPresence("unsubscribed", p.jid) != nil {
 		return
 	}
-	p.asks = false
+	p.asks, p.told = false, false
 	ch.note(ch.name(p) + " does not see when you are there.")
 }
 

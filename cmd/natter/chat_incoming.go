@@ -159,7 +159,7 @@ func (ch *chat) presenceOf(n *node) {
 	case "unsubscribed":
 		ch.note(ch.name(p) + " does not let you see when they are there.")
 	case "unsubscribe":
-		p.asks = false
+		p.asks, p.told = false, false
 		ch.note(ch.name(p) + " no longer wants to see when you are there.")
 	}
 }
@@ -180,6 +180,7 @@ func (ch *chat) notePresence(p *person) {
 
 // noteRequest tells that somebody asks to see when the user is there.
 func (ch *chat) noteRequest(p *person) {
+	p.told = true
 	who := ch.complete.handle(p, ch.people)
 	ch.note(p.jid.String() + " asks to see when you are there: /accept " + who + " or /deny " + who)
 }

@@ -157,9 +157,11 @@ func (ch *chat) begun(c *client, again bool) {
 			ch.screen.print(ch.view.rosterTable(ch.people))
 		}
 	}
-	for _, p := range ch.people.list() {
-		if p.asks {
-			ch.noteRequest(p)
+	if again || ch.current != nil { // else the table has told
+		for _, p := range ch.people.list() {
+			if p.asks && !p.told {
+				ch.noteRequest(p)
+			}
 		}
 	}
 	if !again && ch.current != nil {

@@ -17,6 +17,7 @@ type person struct {
 	contact   *contact            // nil when they are not on the contact list
 	resources map[string]resource // where they are online, by resourcepart
 	asks      bool                // they want to see the user's presence and wait for an answer
+	told      bool                // the user was told so
 	lines     []*entry            // the conversation, oldest first, at most maxLines
 	unread    int                 // how many of the last lines were not shown as the open conversation
 	typing    bool
@@ -93,7 +94,7 @@ func (ps *people) update(c contact) {
 		p.contact = nil
 	}
 	if c.subscription == "from" || c.subscription == "both" {
-		p.asks = false
+		p.asks, p.told = false, false
 	}
 }
 

@@ -211,7 +211,7 @@ func (v *view) rosterNotes(p *person) []string {
 	}
 	switch {
 	case p.asks:
-		notes = append(notes, "wants to see when you are there: /accept or /deny")
+		notes = append(notes, "wants to see when you are there: /accept or /deny them")
 	case p.contact == nil:
 		notes = append(notes, v.paint(styleDim, "not on your list"))
 	case p.contact.ask:

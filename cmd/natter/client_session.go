@@ -52,6 +52,8 @@ type loginFacts struct {
 	resumed   bool   // the session of before goes on
 }
 
+const nsTLS = "urn:ietf:params:xml:ns:xmpp-tls"
+
 // loginTimeout bounds the time from dialling to a bound resource.
 const loginTimeout = 30 * time.Second
 
@@ -115,6 +117,9 @@ func (a account) negotiate(ctx context.Context, conn *streamConn, place endpoint
 		func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
 			return xmpp.StreamConfig{Features: features}
 		}))
+	if _, offered := session.Feature(nsTLS); err != nil && offered && place.mode == tlsNone {
+		return nil, fail(exitConnect, "Leave out --tls none.", "logging in to %s: the server wants the connection encrypted", place.address)
+	}
 	if err != nil {
 		return nil, a.explainLogin(err, place)
 	}
@@ -183,10 +188,12 @@ func plainError(err error) error {
 			return fmt.Errorf("the server ended the stream (%s)", streamErr.Err)
 		}
 		return fmt.Errorf("%s (%s)", words, streamErr.Err)
+	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF":
+		return errors.New("the server dropped the connection")
 	case errors.As(err, &syntax):
 		return fmt.Errorf("the server sent something that is not XMPP: %w", err)
 	case errors.Is(err, net.ErrClosed):
-		return errors.New("the connection was closed")
+		return errCut
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errors.New("the server dropped the connection")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -194,6 +201,9 @@ func plainError(err error) error {
 	}
 	return err
 }
+
+// errCut is how a stream ends that the client itself has cut off.
+var errCut = errors.New("the connection was closed")
 
 // streamWords says what the stream errors of RFC 6120 §4.9.3 people meet mean.
 var streamWords = map[string]string{

@@ -52,15 +52,10 @@ func runRaw(ctx context.Context, args []string, std stdio) int {
 		case <-ctx.Done():
 		}
 	}
-	select {
-	case <-c.done:
-		if !errors.Is(c.err, errStreamClosed) {
-			return report(std.err, "raw", c.err)
-		}
-		return exitOK
-	default:
-	}
 	c.close()
+	if err == nil && !errors.Is(c.err, errStreamClosed) && !errors.Is(c.err, errCut) {
+		err = c.err
+	}
 	return report(std.err, "raw", err)
 }
 
