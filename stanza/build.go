@@ -36,10 +36,15 @@ func AppendErrorReply(dst []byte, st *Stanza, e *Error, from, to []byte) (out []
 	return append(dst, '>'), true
 }
 
-// echoes reports whether the content of st may go back as it is: small, and
-// nothing in it leans on the start tag.
+// echoes reports whether the content of st may go back as it is: small, and with
+// no prefix in it that is declared around it.
 func (st *Stanza) echoes() bool {
-	return int(st.endTag-st.inner) <= maxEcho && st.flags&hasPrefixed == 0 && st.used == 0
+	for i := range st.attrs {
+		if a := &st.attrs[i]; a.flags&attrDecl != 0 && a.prefix > 0 {
+			return false
+		}
+	}
+	return st.used == 0 && int(st.endTag-st.inner) <= maxEcho
 }
 
 // appendReply appends a start tag up to the '>' for an answer to st.

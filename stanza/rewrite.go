@@ -9,8 +9,8 @@ type Stamp struct {
 	To   []byte // the to attribute; nil: as it was received
 	Lang []byte // xml:lang for a stanza without one (RFC 6120 §4.7.4); nil: none is added
 	// NS is the default namespace of the recipient's stream, to which a stanza
-	// and its children in the same namespace are moved (RFC 6120 §4.8.3). ""
-	// leaves the stanza in its own.
+	// and its children in the same namespace are moved (RFC 6120 §4.8.3). "" is
+	// that of the sender's stream, or when it had none that of the stanza.
 	NS string
 	// Declare writes the namespace on the start tag even though it is the
 	// default of the recipient's stream: for what has to stand alone, as in
@@ -97,16 +97,19 @@ func (st *Stanza) mustRewrite(s *Stamp) bool {
 // target returns the namespace that the element gets, and the default namespace
 // of the stream it goes to.
 func (st *Stanza) target(s *Stamp, ns []byte) (out, around []byte) {
-	switch content := isContent(ns); {
-	case content && s.NS == "":
-		return ns, ns
-	case s.NS == "":
-		return ns, st.hdr.defBytes
-	case content:
+	content := isContent(ns)
+	switch {
+	case s.NS != "":
 		around = nsBytes(s.NS)
-		return around, around
+		if content {
+			return around, around
+		}
+	case content && !isContent(st.hdr.defBytes): // no default, or RFC 6120 §4.8.2's other style
+		around = ns
+	default:
+		around = st.hdr.defBytes
 	}
-	return ns, nsBytes(s.NS)
+	return ns, around
 }
 
 // nsBytes is []byte(ns) without an allocation for the namespaces of streams.
