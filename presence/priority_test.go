@@ -31,6 +31,8 @@ func TestPriorities(t *testing.T) {
 		{"empty", "<priority/>", 0, true},
 		{"a sign alone", "<priority>-</priority>", 0, true},
 		{"two signs", "<priority>+-1</priority>", 0, true},
+		{"9", "<priority>9</priority>", 9, false},
+		{"a letter", "<priority>a</priority>", 0, true},
 		{"a word", "<priority>high</priority>", 0, true},
 		{"a fraction", "<priority>1.5</priority>", 0, true},
 		{"white space within", "<priority>1 2</priority>", 0, true},

@@ -95,6 +95,10 @@ func TestWhatIsStoredIsLoaded(t *testing.T) {
 	if _, ok := again.Since(r.Version()); !ok {
 		t.Error("a version does not outlive a restart")
 	}
+	set(t, again, "none@example.com", "another")
+	if docs := again.Changes(); len(docs) != 1 || docs[0].Key != "none@example.com" {
+		t.Errorf("one change after loading stores %q", docs)
+	}
 }
 
 func TestDocumentsAreLoadedInAnyOrder(t *testing.T) {

@@ -341,7 +341,7 @@ func TestKindsAreTheFourTypes(t *testing.T) {
 	if found != 4 {
 		t.Errorf("%d types are subscription stanzas", found)
 	}
-	if Kind(200).String() != "" || NoKind.String() != "" {
+	if Kind(200).String() != "" || Kind(kinds).String() != "" || NoKind.String() != "" {
 		t.Error("a name for no kind")
 	}
 }
