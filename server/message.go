@@ -13,7 +13,7 @@ import (
 func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, a *Account) {
 	srv := h.Server
 	hints := examine(st)
-	stamp := stanza.Stamp{From: o.Attr, Lang: o.Lang}
+	stamp := stanza.Stamp{From: o.Attr, To: normalTo(st, to), Lang: o.Lang}
 	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: hints}
 	if !srv.run(FromAccount, &p) {
 		return
@@ -121,12 +121,12 @@ func (a *Account) decide(p *Passage) (action, *Session) {
 }
 
 // hand gives the message to targets, logging it first where it has to outlive
-// this moment: the archive is on, it goes to the spool, or a client confirms
-// what it gets (XEP-0198).
+// this moment: the archive is on, it goes to the spool, or the sender is told
+// that it was handled or the recipient tells what it got (XEP-0198).
 func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *stanza.Error {
 	t, st, stamp := p.Turn, p.Stanza, p.Stamp
 	archived := storable && (a.Has(AccountArchive) || t.srv.senderFlags(p.Origin)&AccountArchive != 0)
-	logged := storable && (spooled || archived)
+	logged := storable && (spooled || archived || p.Origin.Session != nil && p.Origin.Session.Has(SessionAcks))
 	for _, s := range targets {
 		logged = logged || storable && s.Has(SessionAcks)
 	}

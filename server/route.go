@@ -59,6 +59,9 @@ func (srv *Server) fast(t *Turn, o *Origin, st *stanza.Stanza, e entry) bool {
 	if a.flags.Load()|srv.senderFlags(o) != 0 || a.Host.triggered(st) {
 		return false
 	}
+	if st.Kind == stanza.Message && o.Session != nil && o.Session.Has(SessionAcks) {
+		return false // its acknowledgement promises more than a queue
+	}
 	stamp := stanza.Stamp{From: o.Attr, Lang: o.Lang}
 	if s := e.session; s != nil {
 		if st.Type == stanza.TypeInvalid || s.Has(SessionAcks|SessionInactive|SessionSlow|SessionDetached) && st.Kind == stanza.Message {
@@ -167,7 +170,7 @@ func (h *Host) iqToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID,
 		return
 	}
 	self := o.JID.Bare() == a.JID
-	stamp := stanza.Stamp{From: o.Attr, Lang: o.Lang}
+	stamp := stanza.Stamp{From: o.Attr, To: normalTo(st, to), Lang: o.Lang}
 	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp}
 	if !srv.run(FromAccount, &p) || !srv.run(ToAccount, &p) {
 		return
@@ -276,6 +279,16 @@ func (srv *Server) send(t *Turn, b []byte) {
 
 // Send routes a whole stanza built by a module; from and to are in it.
 func (srv *Server) Send(t *Turn, b []byte) { srv.send(t, b) }
+
+// normalTo returns the address a stanza goes on with where that is not as it was
+// written: in normal form (RFC 7622 §3.1), and the sender's own where there was
+// none (RFC 6120 §10.3.1); nil for as it is.
+func normalTo(st *stanza.Stanza, to stanza.JID) []byte {
+	if string(st.To()) == to.String() {
+		return nil
+	}
+	return stanza.AppendAttr(nil, to.String())
+}
 
 // parseAddr parses a raw attribute value as an address.
 func parseAddr(raw []byte) (stanza.JID, error) { return stanza.ParseJID(stanza.Unescape(raw)) }

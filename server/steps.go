@@ -254,14 +254,26 @@ func (a *Account) commitRoster(t *Turn, o *Origin, st *stanza.Stanza, steps []st
 	}, &st)
 }
 
-// follow carries out steps in order, pushes among them.
+// follow carries out steps in order, pushes among them. A subscription stanza
+// that goes to an account of this server changes that account's roster first;
+// what comes after it waits for that, so that presence does not arrive before
+// the approval (RFC 6121 §3.1.5, §3.1.6).
 func (a *Account) follow(t *Turn, o *Origin, st *stanza.Stanza, steps []step, push roster.Push) {
 	for i := range steps {
-		if steps[i].kind == presence.Push {
+		switch kind := steps[i].kind; {
+		case kind == presence.Push:
 			a.push(t, steps[i].push, push)
+			continue
+		case kind < presence.Route || i == len(steps)-1:
+			t.srv.perform(t, a, o, st, steps[i:i+1])
 			continue
 		}
 		t.srv.perform(t, a, o, st, steps[i:i+1])
+		srv := t.srv
+		srv.Store.Barrier(func(error) {
+			srv.Do(func(t *Turn) { a.follow(t, o, st, steps[i+1:], push) })
+		})
+		return
 	}
 }
 

@@ -122,13 +122,19 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 	s.tr, s.writing, s.closing = nil, false, false
 	s.room.Broadcast()
 	ended := s.ended
+	early := s.marks // logged deliveries from before <enable/> that were never written
 	detach := !ended && s.session != nil && s.acks != nil && s.acks.resumable
 	if detach {
-		s.out, s.rest = nil, nil
+		s.out, s.rest, s.marks = nil, nil, nil
 	}
 	s.mu.Unlock()
 	switch {
 	case detach:
+		var left server.Leftover
+		for _, m := range early {
+			left.Logged = append(left.Logged, m.d)
+		}
+		s.c2s.core.GiveBack(t, s.session, left)
 		s.detach(t)
 	case ended:
 		s.settle(t)

@@ -91,6 +91,13 @@ func (c *conn) beforeBind(t *server.Turn, st *stanza.Stanza, name string) error 
 // again; the old connection, if it is still there, is told that it has been
 // replaced.
 func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
+	s := c.stream // its connection and what is queued move over
+	s.mu.Lock()
+	tr, secure, out, queued, written, busy := s.tr, s.secure, s.out, s.queued, s.written, s.writing
+	s.mu.Unlock()
+	if busy { // it does not even read the greeting
+		return &stanza.StreamError{Condition: "resource-constraint"}
+	}
 	old.mu.Lock()
 	if old.ended || old.acks == nil {
 		old.mu.Unlock()
@@ -104,13 +111,8 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	}
 	before := old.detachOld()
 	done := old.acks.resumed(h)
-	s := c.stream // its connection and what is queued move over
-	s.mu.Lock()
-	old.tr, old.secure = s.tr, s.secure
-	old.out, old.rest, old.writing = s.out, s.rest, s.writing
-	old.queued, old.written, old.touched = s.queued, s.written, false
-	s.tr, s.out, s.rest, s.ended = nil, nil, nil, true
-	s.mu.Unlock()
+	old.tr, old.secure, old.out, old.rest = tr, secure, out, nil
+	old.queued, old.written, old.writing = queued, written, false
 	b := append([]byte(nil), "<resumed xmlns='urn:xmpp:sm:3' previd='"...)
 	b = append(b, old.acks.id...)
 	b = append(b, "' h='"...)
@@ -122,8 +124,11 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	old.closing = false
 	old.touched = true
 	old.mu.Unlock()
+	s.mu.Lock()
+	s.tr, s.out, s.ended = nil, nil, true
+	s.mu.Unlock()
 	if before != nil {
-		before.supersede()
+		before.Close() // most often it is dead; its read loop finds that the stream has moved on
 	}
 	c.stream, c.login = old, nil
 	c.sc.SetLimits(c.c2s.limits)
@@ -166,23 +171,13 @@ func (a *acks) resumed(h uint32) []*server.Delivery {
 	return done
 }
 
-// old is a connection that lost its stream to a newer one.
-type oldConn struct{ tr Transport }
-
 // detachOld takes the stream's connection away, if it still has one; s.mu must
 // be held.
-func (s *Stream) detachOld() *oldConn {
-	if s.tr == nil {
-		return nil
-	}
-	o := &oldConn{tr: s.tr}
+func (s *Stream) detachOld() Transport {
+	old := s.tr
 	s.tr, s.out, s.rest, s.writing = nil, nil, nil, false
-	return o
+	return old
 }
-
-// supersede closes the old connection. It is most often dead, so nothing waits
-// for it; its read loop ends and finds that the stream has moved on.
-func (o *oldConn) supersede() { o.tr.Close() }
 
 func tooHigh(h uint64, sent uint32) *stanza.StreamError {
 	return &stanza.StreamError{

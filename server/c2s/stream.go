@@ -193,10 +193,11 @@ func (s *Stream) replace(tr *secured) {
 	s.mu.Unlock()
 }
 
+// isEnded reports whether nothing is read from the client any more.
 func (s *Stream) isEnded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ended
+	return s.ended || s.closing
 }
 
 // shutdown closes a stream because the server stops. A session that can be
