@@ -273,5 +273,26 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "
 // element content.
 func escape(s string) string { return escaper.Replace(s) }
 
+// errorNote names the condition and text of an error that came, for a message
+// about another matter; it is empty for anything else.
+func errorNote(e *Element) string {
+	from := e
+	if kind, _ := e.Attr("type"); kind == "error" {
+		from = e.Child(e.Name.Space, "error")
+	} else if !e.is(nsStream, "error") {
+		return ""
+	}
+	if from == nil || len(from.Elements()) == 0 {
+		return ""
+	}
+	note := " (received error " + from.Elements()[0].Name.Local
+	for _, k := range from.Elements() {
+		if k.Name.Local == "text" {
+			note += ": " + k.Text()
+		}
+	}
+	return note + ")"
+}
+
 // String returns the element as canonical XML on lines of their own.
 func (e *Element) String() string { return strings.Join(render(e), "\n") }

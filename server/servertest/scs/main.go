@@ -12,11 +12,9 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -85,37 +83,42 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	return f, nil
 }
 
+// Exit statuses of Main.
+const (
+	exitPassed = 0
+	exitUsage  = 1 // the command line or a script is wrong
+	exitFailed = 4 // the server's part went otherwise than written
+)
+
 // Main is the command `natter test`: it plays the scripts named in args and
-// returns the exit status: 0 when all passed, 1 when one failed, 2 when the
-// command line or a script is wrong.
-func Main(args []string, stdout, stderr io.Writer) int {
+// returns the exit status. When ctx ends, no further script is begun and those
+// that play fail.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f, err := parseFlags(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
-		return 0
+		return exitPassed
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "natter test:", err)
-		return 2
+		return exitUsage
 	}
 	jobs, skipped, err := f.load()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
-		return 2
+		return exitUsage
 	}
 	if f.check {
 		fmt.Fprintf(stdout, "%d scripts are well-formed\n", len(jobs)+len(skipped))
-		return 0
+		return exitPassed
 	}
 	opt, err := f.options()
 	if err != nil {
 		fmt.Fprintln(stderr, "natter test:", err)
-		return 2
+		return exitUsage
 	}
 	if f.verbose {
 		opt.Log = stderr
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	return f.run(ctx, jobs, skipped, opt, stdout, stderr)
 }
 
@@ -140,13 +143,13 @@ func (f *flags) run(ctx context.Context, jobs []job, skipped []outcome, opt Opti
 	if f.junit != "" {
 		if err := saveJUnit(f.junit, all, took); err != nil {
 			fmt.Fprintln(stderr, "natter test:", err)
-			return 2
+			return exitUsage
 		}
 	}
 	if _, failed, _ := tally(all); failed > 0 || ctx.Err() != nil {
-		return 1
+		return exitFailed
 	}
-	return 0
+	return exitPassed
 }
 
 func saveJUnit(file string, all []outcome, took time.Duration) (err error) {

@@ -279,7 +279,7 @@ func (p *play) limit(act *Act) time.Duration {
 
 func (p *play) mismatched(act *Act, m *mismatch, want, got *Element) error {
 	return &Error{Script: p.script.Name, Line: act.Line,
-		Msg:    fmt.Sprintf("%s %s: %s", p.actors[act.Who].Name, act.Verb, m),
+		Msg:    fmt.Sprintf("%s %s: %s%s", p.actors[act.Who].Name, act.Verb, m, errorNote(got)),
 		Detail: diffStanza(want, got, p.caps)}
 }
 
