@@ -159,9 +159,19 @@ func (r *Roster) Waiting() int { return len(r.requests) }
 // search finds the place of the bare JID j among the contacts.
 func (r *Roster) search(j stanza.JID) (int, bool) {
 	key := j.String()
-	return slices.BinarySearchFunc(r.contacts, key, func(c contact, key string) int {
-		return strings.Compare(c.JID.String(), key)
-	})
+	lo, hi := 0, len(r.contacts)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		switch strings.Compare(r.contacts[mid].JID.String(), key) {
+		case 0:
+			return mid, true
+		case -1:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return lo, false
 }
 
 // find returns what is known about the bare JID j, nil for nothing. The

@@ -466,6 +466,14 @@ func TestRemovalsAreForgottenInOrder(t *testing.T) {
 	if r.State(jid(t, "a@x.example")) != StateNoneIn {
 		t.Error("forgetting the removal lost the request")
 	}
+	if _, err := r.Remove(jid(t, "d@x.example")); err != nil {
+		t.Fatal(err)
+	}
+	save()
+	sound(t, r)
+	if _, ok := stored["b@x.example"]; ok || r.find(jid(t, "b@x.example")) != nil {
+		t.Error("a removal that is forgotten is still stored")
+	}
 	set(t, r, "b@x.example", "")
 	sent(t, r, "a@x.example", Unsubscribed)
 	save()

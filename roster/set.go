@@ -89,6 +89,37 @@ func (r *Roster) Remove(j stanza.JID) (Removal, *stanza.Error) {
 	return out, nil
 }
 
+// Put makes a contact exactly what item says, subscription and all: for import
+// and for accounts that an administrator makes ready. A state with Pending In
+// takes the waiting request along; for the others it is not looked at. Nobody
+// but the owner's own clients learns of it, by the push: the contact's roster
+// has to be put to match.
+//
+// The errors are those of Set and Inbound, and bad-request for a state that is
+// none.
+func (r *Roster) Put(item Item, request []byte) (Push, *stanza.Error) {
+	if !item.State.Valid() {
+		return Push{}, stanza.BadRequest("no such subscription state")
+	}
+	if err := r.check(SetRequest{JID: item.JID, Name: item.Name, Groups: item.Groups}); err != nil {
+		return Push{}, err
+	}
+	if err := r.room(item.JID); err != nil {
+		return Push{}, err
+	}
+	if item.State.PendingIn() {
+		if err := r.keepRequest(item.JID, request); err != nil {
+			return Push{}, err
+		}
+	} else {
+		r.dropRequest(item.JID)
+	}
+	c := r.list(item.JID)
+	item.Groups = slices.Clone(item.Groups)
+	c.Item = item
+	return r.modified(c), nil
+}
+
 // list puts the bare JID j on the list, if it is not there, with the state it
 // has, and marks it for storing.
 func (r *Roster) list(j stanza.JID) *contact {

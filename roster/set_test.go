@@ -244,3 +244,71 @@ func errorType(err *stanza.Error) string {
 	kind, _ := st.AttrString("", "type")
 	return kind
 }
+
+func TestPutMakesAContactWhatItIsSaidToBe(t *testing.T) {
+	for s := range State(states) {
+		t.Run(s.String(), func(t *testing.T) {
+			r := romeos(t)
+			j := jid(t, "juliet@example.com")
+			groups := []string{"Friends"}
+			for range 2 { // anew, and over what is there
+				push, err := r.Put(Item{JID: j, Name: "Juliet", Groups: groups, State: s}, []byte("<presence/>"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				item, ok := r.Get(j)
+				if !ok || item.State != s || item.Name != "Juliet" || push.Item.State != s || push.Version != r.Version() {
+					t.Errorf("put %+v, pushed %+v", item, push)
+				}
+				if got := string(r.Request(j)); (got == "<presence/>") != s.PendingIn() {
+					t.Errorf("the request is %q", got)
+				}
+				sound(t, r)
+			}
+			groups[0] = "scribbled"
+			if item, _ := r.Get(j); item.Groups[0] != "Friends" {
+				t.Error("the groups are the caller's")
+			}
+			if _, err := r.Put(Item{JID: j, State: StateToIn}, nil); err != nil || r.Request(j) == nil {
+				t.Errorf("a request without bytes: %v, %v", r.Request(j), err)
+			}
+			if _, err := r.Put(Item{JID: j, State: StateBoth}, nil); err != nil || r.Request(j) != nil || r.Waiting() != 0 {
+				t.Errorf("a request that is over: %s, %v", r.Request(j), err)
+			}
+			sound(t, r)
+			reloaded(t, r)
+		})
+	}
+	limits := DefaultLimits
+	limits.Items, limits.RequestSize, limits.Requests, limits.RequestsSum = 2, 5, 1, 5
+	for _, row := range []struct {
+		name, request, condition string
+		item                     Item
+	}{
+		{"a state that is none", "", "bad-request", Item{JID: jid(t, "a@x.example"), State: states}},
+		{"an empty group", "", "not-acceptable", Item{JID: jid(t, "a@x.example"), Groups: []string{""}}},
+		{"one contact too many", "", "policy-violation", Item{JID: jid(t, "c@x.example")}},
+		{"a request that is too long", "123456", "policy-violation", Item{JID: jid(t, "a@x.example"), State: StateNoneIn}},
+		{"one request too many", "1", "resource-constraint", Item{JID: jid(t, "a@x.example"), State: StateNoneIn}},
+	} {
+		t.Run(row.name+" is refused", func(t *testing.T) {
+			r := New(jid(t, "romeo@example.net"), "e", limits)
+			set(t, r, "a@x.example", "")
+			set(t, r, "b@x.example", "")
+			if _, err := r.Put(Item{JID: jid(t, "b@x.example"), State: StateNoneIn}, []byte("12345")); err != nil {
+				t.Fatal(err)
+			}
+			version := r.Version()
+			if _, err := r.Put(row.item, []byte(row.request)); err == nil || err.Condition != row.condition {
+				t.Errorf("got %v", err)
+			}
+			if r.Version() != version || r.Waiting() != 1 {
+				t.Error("it changed something")
+			}
+			if _, err := r.Put(Item{JID: jid(t, "b@x.example"), State: StateNoneIn}, []byte("54321")); err != nil {
+				t.Errorf("another request in place of the one: %v", err)
+			}
+			sound(t, r)
+		})
+	}
+}

@@ -63,7 +63,7 @@ func (r *Roster) Changes() []Document {
 		}
 		docs = append(docs, doc)
 	}
-	clear(r.dirty)
+	r.dirty = nil // not cleared: it may have been big once
 	slices.SortFunc(docs, func(a, b Document) int { return strings.Compare(a.Key, b.Key) })
 	return docs
 }

@@ -1,10 +1,6 @@
 package roster
 
-import (
-	"bytes"
-
-	"natter/stanza"
-)
+import "natter/stanza"
 
 // Effect is what one subscription stanza did and what is to be sent because of
 // it. Package presence puts it in order.
@@ -68,7 +64,8 @@ func (r *Roster) Outbound(to stanza.JID, k Kind) (Effect, *stanza.Error) {
 // requests from one contact the first is kept (§3.1.3).
 //
 // The error is for the contact: too many requests wait (resource-constraint) or
-// this one is too long (policy-violation). With one, nothing has changed.
+// this one is too long (policy-violation). With one, nothing has changed. Who
+// would rather not show that the account exists drops it (§8.1).
 func (r *Roster) Inbound(from stanza.JID, k Kind, request []byte) (Effect, *stanza.Error) {
 	from = from.Bare()
 	if from == r.owner {
@@ -81,17 +78,9 @@ func (r *Roster) Inbound(from stanza.JID, k Kind, request []byte) (Effect, *stan
 		return e, nil
 	}
 	if does.Next.PendingIn() && !before.PendingIn() {
-		if len(request) > r.limits.RequestSize {
-			return Effect{}, stanza.PolicyViolation("the subscription request is too long")
+		if err := r.keepRequest(from, request); err != nil {
+			return Effect{}, err
 		}
-		if len(r.requests) >= r.limits.Requests || r.requestsSum+len(request) > r.limits.RequestsSum {
-			return Effect{}, stanza.ResourceConstraint("too many subscription requests wait for an answer")
-		}
-		if r.requests == nil {
-			r.requests = make(map[stanza.JID][]byte)
-		}
-		r.requests[from] = bytes.Clone(request)
-		r.requestsSum += len(request)
 	}
 	r.enter(from, &e)
 	return e, nil
@@ -107,8 +96,7 @@ func (r *Roster) enter(j stanza.JID, e *Effect) {
 	}
 	c.State = e.After
 	if e.Before.PendingIn() && !e.After.PendingIn() {
-		r.requestsSum -= len(r.requests[j])
-		delete(r.requests, j)
+		r.dropRequest(j)
 		if !c.listed && !c.gone() {
 			r.drop(j)
 			return
@@ -117,4 +105,30 @@ func (r *Roster) enter(j stanza.JID, e *Effect) {
 	if e.Pushed {
 		e.Push = r.modified(c)
 	}
+}
+
+// keepRequest makes the request of the bare JID j wait, unless there is no room.
+// One that waits already is replaced.
+func (r *Roster) keepRequest(j stanza.JID, request []byte) *stanza.Error {
+	old, again := r.requests[j]
+	if len(request) > r.limits.RequestSize {
+		return stanza.PolicyViolation("the subscription request is too long")
+	}
+	if !again && len(r.requests) >= r.limits.Requests ||
+		r.requestsSum-len(old)+len(request) > r.limits.RequestsSum {
+		return stanza.ResourceConstraint("too many subscription requests wait for an answer")
+	}
+	if r.requests == nil {
+		r.requests = make(map[stanza.JID][]byte)
+	}
+	// Not nil, so that a request without bytes is still one.
+	r.requests[j] = append(make([]byte, 0, len(request)), request...)
+	r.requestsSum += len(request) - len(old)
+	return nil
+}
+
+// dropRequest forgets the request of the bare JID j, if one waits.
+func (r *Roster) dropRequest(j stanza.JID) {
+	r.requestsSum -= len(r.requests[j])
+	delete(r.requests, j)
 }
