@@ -67,7 +67,7 @@ func examine(st *stanza.Stanza) Hints {
 			others++
 		}
 	}
-	if h&HasBody == 0 && others == 0 && states > 0 {
+	if h&(HasBody|Store) == 0 && others == 0 && states > 0 {
 		h |= OnlyStates
 	}
 	return h

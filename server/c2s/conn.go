@@ -146,6 +146,7 @@ func (c *conn) feed(t *server.Turn, in []byte, deadline time.Time) error {
 	switch {
 	case len(data) == 0:
 		c.partial = nil
+		c.sc.Next(nil) // lets go of what it holds for the last element
 	case len(c.partial) > 0:
 		c.partial = append(c.partial[:0], data...)
 	default:
@@ -175,7 +176,7 @@ func (c *conn) event(t *server.Turn, ev stanza.Event, deadline time.Time) error 
 // element handles one element from a bound session.
 func (c *conn) element(t *server.Turn, st *stanza.Stanza) error {
 	s := c.stream
-	if s.isEnded() {
+	if s.over(c.tr) {
 		return errEnded
 	}
 	if st.Kind == stanza.Other {
@@ -237,13 +238,13 @@ func (c *conn) close(err error) {
 	core := c.c2s.core
 	var se *stanza.StreamError
 	switch {
-	case errors.As(err, &se):
+	case errors.As(err, &se) && !c.stream.over(c.tr):
 		core.Do(func(t *server.Turn) {
 			c.openForError(t)
 			c.stream.End(t, se)
 		})
 	case errors.Is(err, errEnded):
-	case c.login != nil && isTimeout(err) && !c.stream.isEnded():
+	case c.login != nil && isTimeout(err) && !c.stream.over(c.tr):
 		core.Do(func(t *server.Turn) {
 			c.openForError(t)
 			c.stream.End(t, &stanza.StreamError{Condition: "connection-timeout", Text: "log in faster"})
@@ -252,7 +253,7 @@ func (c *conn) close(err error) {
 	switch {
 	case c.bye:
 		c.stream.drained()
-	case c.stream.isEnded():
+	case c.stream.over(c.tr):
 		c.discard()
 	}
 	core.Do(func(t *server.Turn) { c.stream.gone(t, c.tr) })

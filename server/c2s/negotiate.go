@@ -195,7 +195,7 @@ func (c *conn) beforeLogin(t *server.Turn, st *stanza.Stanza) error {
 		return notAuthorized()
 	}
 	s := c.stream
-	if !c.host.HandleBeforeLogin(t, st, func(t *server.Turn, b []byte) { s.DeliverNonza(t, b) }) {
+	if !c.host.HandleBeforeLogin(t, st, c.addr, func(t *server.Turn, b []byte) { s.DeliverNonza(t, b) }) {
 		return notAuthorized()
 	}
 	return nil

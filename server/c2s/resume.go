@@ -2,6 +2,7 @@ package c2s
 
 import (
 	"strconv"
+	"time"
 
 	"natter/server"
 	"natter/stanza"
@@ -109,7 +110,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 		old.mu.Unlock()
 		return tooHigh(uint64(h), sent)
 	}
-	before := old.detachOld()
+	before, quiet := old.tr, !old.writing
 	done := old.acks.resumed(h)
 	old.tr, old.secure, old.out, old.rest = tr, secure, out, nil
 	old.queued, old.written, old.writing = queued, written, false
@@ -128,7 +129,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	s.tr, s.out, s.ended = nil, nil, true
 	s.mu.Unlock()
 	if before != nil {
-		before.Close() // most often it is dead; its read loop finds that the stream has moved on
+		supersede(before, quiet)
 	}
 	c.stream, c.login = old, nil
 	c.sc.SetLimits(c.c2s.limits)
@@ -171,12 +172,19 @@ func (a *acks) resumed(h uint32) []*server.Delivery {
 	return done
 }
 
-// detachOld takes the stream's connection away, if it still has one; s.mu must
-// be held.
-func (s *Stream) detachOld() Transport {
-	old := s.tr
-	s.tr, s.out, s.rest, s.writing = nil, nil, nil, false
-	return old
+// supersede ends a connection whose session has moved to another one (§5). Most
+// often it is dead. quiet means that nobody is writing to it, so that it can be
+// told; its read loop ends it when the peer has closed, or the linger time is
+// over.
+func supersede(tr Transport, quiet bool) {
+	if !quiet {
+		tr.Close()
+		return
+	}
+	e := stanza.StreamError{Condition: "conflict", Text: "the session was resumed on another connection"}
+	tr.SetDeadline(time.Now().Add(linger))
+	tr.TryWrite(append(e.AppendTo(nil), "</stream:stream>"...))
+	tr.CloseWrite()
 }
 
 func tooHigh(h uint64, sent uint32) *stanza.StreamError {

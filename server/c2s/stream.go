@@ -193,11 +193,12 @@ func (s *Stream) replace(tr *secured) {
 	s.mu.Unlock()
 }
 
-// isEnded reports whether nothing is read from the client any more.
-func (s *Stream) isEnded() bool {
+// over reports whether nothing that arrives over tr counts any more: the stream
+// has ended, is about to, or has moved to another connection.
+func (s *Stream) over(tr Transport) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ended || s.closing
+	return s.ended || s.closing || s.tr != tr
 }
 
 // shutdown closes a stream because the server stops. A session that can be

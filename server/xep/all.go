@@ -14,6 +14,7 @@ func All(h *server.Host) []*server.Module {
 	return []*server.Module{
 		session.New(h),
 		server.RosterModule(h),
+		server.MessageModule(h),
 		disco.New(h),
 		ping.New(h),
 	}
