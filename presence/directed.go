@@ -77,14 +77,13 @@ func (a *Account) SendDirected(dst []Action, res int, to stanza.JID, unavailable
 }
 
 // HearUnavailable handles unavailable presence from the address from to the
-// resource res, or to all: who has gone need not be told of it later (§4.6.1).
+// resource res, to All of them or to None: who has gone need not be told of it
+// later (§4.6.1).
 func (a *Account) HearUnavailable(res int, from stanza.JID) {
-	if res != All {
-		a.Resources[res].Directed.remove(from)
-		return
-	}
 	for i := range a.Resources {
-		a.Resources[i].Directed.remove(from)
+		if res == i || res == All {
+			a.Resources[i].Directed.remove(from)
+		}
 	}
 }
 

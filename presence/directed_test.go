@@ -71,6 +71,8 @@ func TestWhoGoesNeedNotBeTold(t *testing.T) {
 			[]string{"room@chat.example/j", "friend@x.example"}, []string{"room@chat.example/j2", "friend@x.example"}},
 		{"someone who tells the whole account", All, "friend@x.example",
 			[]string{"room@chat.example/j"}, []string{"room@chat.example/j2"}},
+		{"an occupant that leaves, told to a resource that is gone", None, "room@chat.example/j",
+			[]string{"room@chat.example/j", "friend@x.example"}, []string{"room@chat.example/j2", "friend@x.example"}},
 		{"one resource of someone whose bare JID was told", All, "friend@x.example/phone",
 			[]string{"room@chat.example/j", "friend@x.example"}, []string{"room@chat.example/j2", "friend@x.example"}},
 	} {
