@@ -42,6 +42,7 @@ type Account struct {
 	spool    spool
 	used     time.Time
 	gone     bool // let go: look it up again
+	removed  bool // … and there is nothing to find
 }
 
 // spool is what is known of the account's offline messages. The rows are in

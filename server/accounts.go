@@ -46,9 +46,17 @@ func (h *Host) credentials(local string) (auth.Credentials, bool, error) {
 }
 
 // Create makes an account; local is a localpart in any form. It waits until the
-// account is on disk.
+// account is on disk. The error is ErrExists for a name that is taken and a
+// *stanza.Error for a name or a password that cannot be one.
 func (h *Host) Create(ctx context.Context, local, password string) error {
-	local, b, err := h.create(local, password)
+	local, err := h.localpart(local)
+	if err != nil {
+		return err
+	}
+	if err := h.names.wait(ctx, local); err != nil {
+		return err
+	}
+	b, err := h.create(local, password)
 	if err != nil {
 		return err
 	}
@@ -58,13 +66,27 @@ func (h *Host) Create(ctx context.Context, local, password string) error {
 		}
 		return err
 	}
-	h.names.set(local, true)
+	h.names.add(local)
 	return nil
 }
 
-// CreateLater is Create for handlers that must not wait: then is told.
+// CreateLater is Create for handlers that must not wait: then is told, unless
+// the error comes at once. The password is hashed in the call, which takes some
+// milliseconds.
 func (h *Host) CreateLater(t *Turn, local, password string, then func(*Turn, error)) error {
-	local, b, err := h.create(local, password)
+	local, err := h.localpart(local)
+	if err != nil {
+		return err
+	}
+	if h.names.settled(local) != nil {
+		srv := h.Server
+		srv.Go(func(ctx context.Context) {
+			err := h.Create(ctx, local, password)
+			srv.Do(func(t *Turn) { then(t, err) })
+		})
+		return nil
+	}
+	b, err := h.create(local, password)
 	if err != nil {
 		return err
 	}
@@ -73,86 +95,122 @@ func (h *Host) CreateLater(t *Turn, local, password string, then func(*Turn, err
 			err = ErrExists
 		}
 		if err == nil {
-			h.names.set(local, true)
+			h.names.add(local)
 		}
 		then(t, err)
 	})
 }
 
-func (h *Host) create(local, password string) (string, *store.Batch, error) {
+// localpart brings an account's name to its normal form.
+func (h *Host) localpart(local string) (string, error) {
 	jid, err := stanza.ParseJID(local + "@" + h.Name)
 	if err != nil || jid.Local() == "" || !jid.IsBare() || jid.Domain() != h.Name {
-		return "", nil, stanza.NotAcceptable(fmt.Sprintf("%q cannot be an account's name", local))
+		return "", stanza.NotAcceptable(fmt.Sprintf("%q cannot be an account's name", local))
 	}
-	if h.names.has(jid.Local()) {
-		return "", nil, ErrExists
-	}
-	b := new(store.Batch)
-	doc, err := h.passwordDoc(jid.Local(), password, time.Now())
-	if err != nil {
-		return "", nil, err
-	}
-	b.PutNew(doc)
-	return jid.Local(), b, nil
+	return jid.Local(), nil
 }
 
-func (h *Host) passwordDoc(local, password string, created time.Time) (store.Doc, error) {
+func (h *Host) create(local, password string) (*store.Batch, error) {
+	if h.names.has(local) {
+		return nil, ErrExists
+	}
+	doc, err := h.passwordDoc(local, password, accountDoc{Created: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	b := new(store.Batch)
+	b.PutNew(doc)
+	return b, nil
+}
+
+// passwordDoc returns the account's document with a new password and, but for
+// that, as it was.
+func (h *Host) passwordDoc(local, password string, was accountDoc) (store.Doc, error) {
 	c, err := auth.NewCredentials(password)
 	if err != nil {
 		return store.Doc{}, stanza.NotAcceptable("the password cannot be used: " + err.Error())
 	}
-	data, err := json.Marshal(accountDoc{Credentials: c, Created: created.UTC().Truncate(time.Second)})
+	c.Disabled = was.Credentials.Disabled
+	data, err := json.Marshal(accountDoc{Credentials: c, Created: was.Created.UTC().Truncate(time.Second)})
 	return store.Doc{Key: h.Key(local, kindAccount, ""), Data: data}, err
 }
 
-// SetPassword returns the batch that changes an account's password.
+// SetPassword returns the batch that changes an account's password. It reads the
+// store and hashes the password, so no lock may be held and the turn should be
+// flushed before. The batch fails with store.ErrConflict when the account is
+// changed or removed meanwhile.
 func (h *Host) SetPassword(local, password string) (*store.Batch, error) {
 	if !h.names.has(local) {
 		return nil, ErrUnknown
 	}
-	old, _, err := h.Get(nil, local, kindAccount, "")
+	old, ok, err := h.Get(nil, local, kindAccount, "")
 	if err != nil {
 		return nil, err
 	}
+	if !ok {
+		return nil, ErrUnknown
+	}
 	var was accountDoc
 	if err := json.Unmarshal(old.Data, &was); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("account %s: %w", h.account(local), err)
 	}
-	doc, err := h.passwordDoc(local, password, was.Created)
+	doc, err := h.passwordDoc(local, password, was)
 	if err != nil {
 		return nil, err
 	}
 	b := new(store.Batch)
-	b.Put(doc)
+	b.PutIf(doc, old.Version)
 	return b, nil
 }
 
-// Remove deletes an account: its contacts are told (RFC 6121 §3.2, §3.3: as if
-// it had cancelled every subscription), its data goes, its sessions end.
-// then runs when that is durable.
+// Remove deletes an account: nobody can log in to it any more, its data go, its
+// contacts are told (RFC 6121 §3.2, §3.3: as if it had cancelled every
+// subscription), its sessions end. then runs as soon as the removal is durable,
+// before the sessions end; the name is free again when all of that is done. An
+// error that Remove returns is not told to then.
 func (h *Host) Remove(t *Turn, local string, then func(*Turn, error)) error {
 	a, err := h.Account(t, local)
 	if err != nil {
 		return err
 	}
-	if a == nil {
+	if a == nil || !h.names.leave(local) {
 		return ErrUnknown
 	}
+	err = t.Commit(h.removal(a), func(t *Turn, err error) {
+		if err != nil {
+			h.names.left(local, true)
+			then(t, err)
+			return
+		}
+		then(t, nil)
+		srv := t.srv
+		// Telling contacts may read the store, for which the committer can't wait.
+		srv.Go(func(ctx context.Context) {
+			srv.Do(a.farewell)
+			// What the last sessions still stored goes too.
+			if err := srv.Store.CommitWait(ctx, h.removal(a)); err != nil {
+				srv.Log.Warn("removed account not swept", "account", a.Bare, "err", err)
+			}
+			h.names.left(local, false)
+		})
+	})
+	if err != nil {
+		h.names.left(local, true)
+	}
+	return err
+}
+
+// removal returns the batch that deletes all that is stored of an account.
+func (h *Host) removal(a *Account) *store.Batch {
 	b := new(store.Batch)
-	b.DeleteAll(h.Name, local)
+	b.DeleteAll(h.Name, a.Local)
 	b.DeleteOwner(a.Bare)
 	for _, m := range h.Modules {
 		if m.Remove != nil {
 			m.Remove(a, b)
 		}
 	}
-	return t.Commit(b, func(t *Turn, err error) {
-		if err == nil {
-			h.names.set(local, false)
-			a.farewell(t)
-		}
-		then(t, err)
-	})
+	return b
 }
 
 // load reads an account from the store.

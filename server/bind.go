@@ -122,7 +122,9 @@ func (srv *Server) End(t *Turn, s *Session) {
 // its client (XEP-0198 §5, RFC 6121 §8.5).
 func (srv *Server) GiveBack(t *Turn, s *Session, left Leftover) {
 	s.Account.mu.Lock()
-	s.Account.requeue(t, s, left.Logged)
+	if !s.Account.removed {
+		s.Account.requeue(t, s, left.Logged)
+	}
 	s.Account.mu.Unlock()
 	for _, b := range left.Stanzas {
 		srv.giveBack(t, b)

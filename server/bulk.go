@@ -15,7 +15,7 @@ import (
 // first and the contacts next ones, subscriptions both ways. It is for load
 // tests: the password is hashed once, so all of them share its salt.
 func (h *Host) Bulk(ctx context.Context, prefix string, n, contacts int, password string) error {
-	one, err := h.passwordDoc(prefix, password, time.Now())
+	one, err := h.passwordDoc(prefix, password, accountDoc{Created: time.Now()})
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (h *Host) Bulk(ctx context.Context, prefix string, n, contacts int, passwor
 			}
 			one.Key = h.Key(local, kindAccount, "")
 			b.Put(one)
-			h.names.set(local, true)
+			h.names.add(local)
 		}
 		if err := h.Server.Store.CommitWait(ctx, b); err != nil {
 			return err

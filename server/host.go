@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"natter/server/auth"
 	"natter/server/store"
@@ -29,30 +28,6 @@ type Host struct {
 
 	loads singleflight.Group
 	names names
-}
-
-// names is the set of accounts of a host, kept whole in memory so that asking
-// whether somebody exists never touches the store.
-type names struct {
-	mu sync.RWMutex
-	m  map[string]struct{}
-}
-
-func (n *names) has(local string) bool {
-	n.mu.RLock()
-	_, ok := n.m[local]
-	n.mu.RUnlock()
-	return ok
-}
-
-func (n *names) set(local string, on bool) {
-	n.mu.Lock()
-	if on {
-		n.m[local] = struct{}{}
-	} else {
-		delete(n.m, local)
-	}
-	n.mu.Unlock()
 }
 
 // Exists reports whether the host has an account with this localpart (in normal

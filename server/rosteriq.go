@@ -167,7 +167,7 @@ func (a *Account) farewell(t *Turn) {
 	a.mu.Lock()
 	steps := a.resolve(a.view.RemoveAccount(nil))
 	sessions := a.Sessions()
-	a.gone = true
+	a.gone, a.removed = true, true
 	a.Host.Server.reg.remove(a.Bare, entry{account: a})
 	a.mu.Unlock()
 	t.srv.perform(t, a, a.Self, nil, steps)

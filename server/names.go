@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"sync"
+)
+
+// names is the set of accounts of a host, kept whole in memory so that asking
+// whether somebody exists never touches the store.
+type names struct {
+	mu sync.RWMutex
+	m  map[string]struct{}
+	// leaving holds the names of accounts that are being removed: nobody has
+	// them and nobody may take them, until all that was stored is gone and the
+	// channel is closed.
+	leaving map[string]chan struct{}
+}
+
+func (n *names) has(local string) bool {
+	n.mu.RLock()
+	_, ok := n.m[local]
+	n.mu.RUnlock()
+	return ok
+}
+
+func (n *names) add(local string) {
+	n.mu.Lock()
+	n.m[local] = struct{}{}
+	n.mu.Unlock()
+}
+
+// leave begins the removal of an account; false when there is none, or it has
+// begun.
+func (n *names) leave(local string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.m[local]; !ok {
+		return false
+	}
+	delete(n.m, local)
+	if n.leaving == nil {
+		n.leaving = make(map[string]chan struct{})
+	}
+	n.leaving[local] = make(chan struct{})
+	return true
+}
+
+// left ends a removal: the name is free, or with stay the account is back as
+// nothing was removed.
+func (n *names) left(local string, stay bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if stay {
+		n.m[local] = struct{}{}
+	}
+	close(n.leaving[local])
+	delete(n.leaving, local)
+}
+
+// settled returns a channel that is closed when the removal of an account with
+// this name is over, nil when none is under way.
+func (n *names) settled(local string) <-chan struct{} {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if c, ok := n.leaving[local]; ok {
+		return c
+	}
+	return nil
+}
+
+// wait waits until no removal of an account with this name is under way.
+func (n *names) wait(ctx context.Context, local string) error {
+	for c := n.settled(local); c != nil; c = n.settled(local) {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
