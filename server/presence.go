@@ -14,7 +14,9 @@ func (srv *Server) presenceFrom(t *Turn, o *Origin, st *stanza.Stanza) {
 		return
 	}
 	if st.To() == nil {
-		srv.broadcast(t, s, st)
+		if st = srv.outgoing(t, o, st, s.Account.JID); st != nil {
+			srv.broadcast(t, s, st)
+		}
 		return
 	}
 	to, err := parseAddr(st.To())
@@ -26,7 +28,9 @@ func (srv *Server) presenceFrom(t *Turn, o *Origin, st *stanza.Stanza) {
 	case stanza.Subscribe, stanza.Subscribed, stanza.Unsubscribe, stanza.Unsubscribed:
 		srv.subscriptionFrom(t, s, st, to)
 	case stanza.TypeNone, stanza.Unavailable:
-		srv.directed(t, s, st, to)
+		if st = srv.outgoing(t, o, st, to); st != nil {
+			srv.directed(t, s, st, to)
+		}
 	case stanza.Probe:
 		// A client has no business probing (§4.3); what it may see it is sent.
 		srv.presenceTo(t, o, st, to)

@@ -1,0 +1,66 @@
+package server
+
+import "natter/stanza"
+
+// outgoing shows presence that a session sends to the hooks of FromAccount, and
+// returns it as they have changed it; nil when one has ended it. What no hook
+// changes is not copied.
+func (srv *Server) outgoing(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID) *stanza.Stanza {
+	a := o.Session.Account
+	if len(a.Host.hooks[FromAccount]) == 0 || st.Type == stanza.TypeInvalid {
+		return st
+	}
+	stamp := stanza.Stamp{From: o.Attr}
+	if !srv.run(FromAccount, &Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp}) {
+		return nil
+	}
+	if len(stamp.Cut) == 0 && len(stamp.Tail) == 0 {
+		return st
+	}
+	stamp.Lang, stamp.Declare = o.Lang, true
+	changed, err := alone(st.AppendTo(nil, &stamp))
+	if err != nil {
+		srv.Log.Error("changed presence does not parse", "account", a.Bare, "err", err)
+		return st
+	}
+	return changed
+}
+
+// Refresh sends the last broadcast presence of a session once more, to all who
+// get it, because what a module adds to it is no longer the same. change says
+// what to cut and to append, or with false that nothing is to be sent; it runs
+// with the account locked. A session that is not available sends nothing.
+func (srv *Server) Refresh(t *Turn, s *Session, change func(*stanza.Stanza, *stanza.Stamp) bool) {
+	a := s.Account
+	a.mu.Lock()
+	i := a.index(s)
+	if i < 0 || s.current == nil {
+		a.mu.Unlock()
+		return
+	}
+	stamp := stanza.Stamp{From: s.Attr, Declare: true}
+	was, err := alone(s.current)
+	if err != nil || !change(was, &stamp) {
+		a.mu.Unlock()
+		return
+	}
+	now, err := alone(was.AppendTo(nil, &stamp))
+	if err != nil {
+		a.mu.Unlock()
+		srv.Log.Error("changed presence does not parse", "account", a.Bare, "err", err)
+		return
+	}
+	s.current = now.Raw
+	steps := a.resolve(a.view.Broadcast(nil, i, a.view.Resources[i].Priority))
+	a.mu.Unlock()
+	srv.perform(t, a, &s.Origin, now, steps)
+	s.Out.Changed(t)
+}
+
+// alone parses presence that the server has written: it may be longer than what
+// a client may send, by what was added.
+func alone(b []byte) (*stanza.Stanza, error) {
+	limits := stanza.AfterLogin
+	limits.Bytes = max(limits.Bytes, len(b))
+	return stanza.Parse(b, limits)
+}
