@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"natter/server/store"
 	"natter/stanza"
@@ -65,8 +66,10 @@ type IQ struct {
 	Stanza  *stanza.Stanza
 	Payload stanza.Child
 	// Respond, when set, takes the reply instead of the router: before login
-	// the stream has no address yet.
+	// the stream has no address yet. Remote is the peer's network address then,
+	// not valid when it has none.
 	Respond func(t *Turn, reply []byte)
+	Remote  netip.Addr
 }
 
 // Session returns the sender's session, nil when the sender is not local.
@@ -190,8 +193,8 @@ func (h *Host) handleIQ(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, ki
 
 // HandleBeforeLogin answers a request on a stream that is not authenticated;
 // false when no module wants it.
-func (h *Host) HandleBeforeLogin(t *Turn, st *stanza.Stanza, respond func(*Turn, []byte)) bool {
-	q := &IQ{Turn: t, Host: h, Origin: &Origin{}, To: h.JID, Stanza: st, Respond: respond}
+func (h *Host) HandleBeforeLogin(t *Turn, st *stanza.Stanza, remote netip.Addr, respond func(*Turn, []byte)) bool {
+	q := &IQ{Turn: t, Host: h, Origin: &Origin{}, To: h.JID, Stanza: st, Remote: remote, Respond: respond}
 	err := q.dispatch(BeforeLogin)
 	if err == errNoHandler {
 		return false
