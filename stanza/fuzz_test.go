@@ -30,37 +30,41 @@ func addFiles(f *testing.F, add func(in []byte)) {
 // element in it can be detached and stands alone.
 func FuzzScanner(f *testing.F) {
 	addFiles(f, func(in []byte) { f.Add(in) })
-	roomy := Limits{Attrs: 10_000, Namespaces: 10_000}
-	f.Fuzz(func(t *testing.T, in []byte) {
-		if len(in) > 20_000 {
-			return
+	f.Fuzz(checkScan)
+}
+
+// roomy is for what rewriting makes, which may need more than the original.
+var roomy = Limits{Attrs: 10_000, Namespaces: 10_000}
+
+func checkScan(t *testing.T, in []byte) {
+	if len(in) > 20_000 || bytes.Contains(in, []byte("<xmlns")) {
+		return // encoding/xml gives an element of that name no namespace
+	}
+	sts, n, _ := elements(AfterLogin, in)
+	if len(sts) == 0 {
+		return
+	}
+	want, err := treesXML(append([]byte(openClient), in[:n]...))
+	if err != nil {
+		t.Fatalf("the scanner accepts %q, encoding/xml says %v", in[:n], err)
+	}
+	if len(sts) != len(want) {
+		t.Fatalf("%d elements, encoding/xml has %d, in %q", len(sts), len(want), in[:n])
+	}
+	for i, st := range sts {
+		if got := loosen(treeOf(st)).String(); got != want[i].String() {
+			t.Fatalf("%q\n got %s\nwant %s", st.Raw, got, want[i])
 		}
-		sts, n, _ := elements(AfterLogin, in)
-		if len(sts) == 0 {
-			return
+		if len(st.Raw) < 2000 {
+			checkAlone(t, "fuzz", st, roomy)
 		}
-		want, err := treesXML(append([]byte(openClient), in[:n]...))
-		if err != nil {
-			t.Fatalf("the scanner accepts %q, encoding/xml says %v", in[:n], err)
-		}
-		if len(sts) != len(want) {
-			t.Fatalf("%d elements, encoding/xml has %d, in %q", len(sts), len(want), in[:n])
-		}
-		for i, st := range sts {
-			if got := loosen(treeOf(st)).String(); got != want[i].String() {
-				t.Fatalf("%q\n got %s\nwant %s", st.Raw, got, want[i])
+		_, _ = st.Body(), ErrorOf(st)
+		if out, ok := AppendErrorReply(nil, st, BadRequest("x"), nil, nil); ok {
+			if reply, err := ParseIn(out, NSClient, roomy); err != nil || reply.Type != TypeError {
+				t.Fatalf("%q is answered by %q, %v", st.Raw, out, err)
 			}
-			if len(st.Raw) < 2000 {
-				checkAlone(t, "fuzz", st, roomy)
-			}
-			_, _ = st.Body(), ErrorOf(st)
-			if out, ok := AppendErrorReply(nil, st, BadRequest("x"), nil, nil); ok {
-				if reply, err := ParseIn(out, NSClient, roomy); err != nil || reply.Type != TypeError {
-					t.Fatalf("%q is answered by %q, %v", st.Raw, out, err)
-				}
-			}
 		}
-	})
+	}
 }
 
 // FuzzSplit wants the same events and errors however the input is cut.
@@ -71,21 +75,23 @@ func FuzzSplit(f *testing.F) {
 			f.Add([]byte(row.in), uint64(2))
 		}
 	}
+	f.Fuzz(checkSplits)
+}
+
+func checkSplits(t *testing.T, in []byte, seed uint64) {
+	if len(in) > 4000 {
+		return
+	}
 	small := Limits{Bytes: 2000, Depth: 5, Attrs: 10, Namespaces: 5, Memory: 2000}
-	f.Fuzz(func(t *testing.T, in []byte, seed uint64) {
-		if len(in) > 4000 {
-			return
+	for _, l := range []Limits{AfterLogin, small} {
+		want := feed(l, in, whole(in))
+		if got := feed(l, in, byteByByte); !slices.Equal(got, want) {
+			t.Fatalf("%q byte by byte\n got %q\nwant %q", in, got, want)
 		}
-		for _, l := range []Limits{AfterLogin, small} {
-			want := feed(l, in, whole(in))
-			if got := feed(l, in, byteByByte); !slices.Equal(got, want) {
-				t.Fatalf("byte by byte\n got %q\nwant %q", got, want)
-			}
-			if got := feed(l, in, randomly(seed)); !slices.Equal(got, want) {
-				t.Fatalf("in splits\n got %q\nwant %q", got, want)
-			}
+		if got := feed(l, in, randomly(seed)); !slices.Equal(got, want) {
+			t.Fatalf("%q in splits\n got %q\nwant %q", in, got, want)
 		}
-	})
+	}
 }
 
 // FuzzRewrite wants what AppendTo writes to be the same tree apart from what the
@@ -96,39 +102,37 @@ func FuzzRewrite(f *testing.F) {
 			f.Add(in, how*0x55, uint64(how))
 		}
 	})
-	roomy := Limits{Attrs: 10_000, Namespaces: 10_000}
-	f.Fuzz(func(t *testing.T, in []byte, how uint16, cut uint64) {
-		if len(in) > 4000 {
-			return
+	f.Fuzz(checkRewrite)
+}
+
+func checkRewrite(t *testing.T, in []byte, how uint16, cut uint64) {
+	if len(in) > 4000 {
+		return
+	}
+	sts, _, _ := elements(AfterLogin, in)
+	for _, st := range sts {
+		s := stampFor(st, how, cut)
+		want := expected(st, s)
+		out := st.AppendTo([]byte("-"), s)[1:]
+		around := s.NS
+		switch {
+		case s.Declare:
+			around = ""
+		case around == "":
+			around = NSClient
 		}
-		sts, _, _ := elements(AfterLogin, in)
-		for _, st := range sts {
-			s := stampFor(st, how, cut)
-			want := expected(st, s)
-			out := st.AppendTo([]byte("-"), s)[1:]
-			around := s.NS
-			switch {
-			case s.Declare:
-				around = ""
-			case around == "":
-				around = NSClient
-			}
-			got, err := ParseIn(out, around, roomy)
-			if err != nil {
-				t.Fatalf("%q became %q: %v", st.Raw, out, err)
-			}
-			if tree := treeOf(got); tree.String() != want.String() {
-				t.Fatalf("%q with %+v became %q\n got %s\nwant %s", st.Raw, s, out, tree, want)
-			}
-			again := got.AppendTo(nil, &Stamp{From: got.From(), NS: s.NS, Declare: s.Declare})
-			if _, err := ParseIn(again, around, roomy); err != nil {
-				t.Fatalf("%q forwarded again became %q: %v", out, again, err)
-			}
-			if want := treeOf(st.Clone()).String(); want != treeOf(st).String() {
-				t.Fatal("a clone is another tree")
-			}
+		got, err := ParseIn(out, around, roomy)
+		if err != nil {
+			t.Fatalf("%q became %q: %v", st.Raw, out, err)
 		}
-	})
+		if tree := treeOf(got); tree.String() != want.String() {
+			t.Fatalf("%q with %+v became %q\n got %s\nwant %s", st.Raw, s, out, tree, want)
+		}
+		again := got.AppendTo(nil, &Stamp{From: got.From(), NS: s.NS, Declare: s.Declare})
+		if _, err := ParseIn(again, around, roomy); err != nil {
+			t.Fatalf("%q forwarded again became %q: %v", out, again, err)
+		}
+	}
 }
 
 // stampFor makes a Stamp from two numbers.

@@ -185,10 +185,10 @@ func treesXML(stream []byte) ([]*node, error) {
 		}
 		switch tok := tok.(type) {
 		case xml.StartElement:
-			n := &node{ns: tok.Name.Space, local: tok.Name.Local}
+			n := &node{ns: blanks(tok.Name.Space), local: tok.Name.Local}
 			for _, a := range tok.Attr {
 				if a.Name.Space != "xmlns" && (a.Name.Space != "" || a.Name.Local != "xmlns") {
-					n.attr(a.Name.Space, a.Name.Local, blanks(a.Value))
+					n.attr(blanks(a.Name.Space), a.Name.Local, blanks(a.Value))
 				}
 			}
 			if len(open) > 0 {

@@ -132,7 +132,6 @@ func TestDetachFromDeepWithin(t *testing.T) {
 }
 
 func TestDetachedFilesStandAlone(t *testing.T) {
-	roomy := Limits{Attrs: 1000, Namespaces: 1000}
 	for name, in := range files(t, "good") {
 		sts, _, err := elements(AfterLogin, in)
 		if err != nil {
