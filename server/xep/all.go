@@ -6,6 +6,8 @@ import (
 	"natter/server/xep/disco"
 	"natter/server/xep/ping"
 	"natter/server/xep/session"
+	xtime "natter/server/xep/time"
+	"natter/server/xep/version"
 )
 
 // All makes the modules of a host, in the order in which their hooks are
@@ -17,5 +19,7 @@ func All(h *server.Host) []*server.Module {
 		server.MessageModule(h),
 		disco.New(h),
 		ping.New(h),
+		version.New(h),
+		xtime.New(h),
 	}
 }
