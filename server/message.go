@@ -8,8 +8,7 @@ import (
 	"natter/stanza"
 )
 
-// messageToAccount delivers a message to a local account: the table in
-// delivery.go decides where to, the log keeps what is worth keeping.
+// messageToAccount delivers a message to a local account, or refuses it.
 func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, a *Account) {
 	srv := h.Server
 	hints := examine(st)
@@ -20,13 +19,21 @@ func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza
 	}
 	if a == nil {
 		srv.refuse(t, o, st, hints, messageRules[noAccount][bareJID][messageType(st.Type)])
+	} else {
+		h.messageIn(&p)
+	}
+	srv.run(Sent, &p)
+}
+
+// messageIn delivers a message to an account: the table in delivery.go decides
+// where to, the log keeps what is worth keeping.
+func (h *Host) messageIn(p *Passage) {
+	srv, t, o, st, a := h.Server, p.Turn, p.Origin, p.Stanza, p.Account
+	if !srv.run(ToAccount, p) {
 		return
 	}
-	if !srv.run(ToAccount, &p) {
-		return
-	}
-	if hints&forgeries != 0 {
-		stamp.Cut = h.forged(stamp.Cut, st, o, a)
+	if p.Hints&forgeries != 0 {
+		p.Stamp.Cut = h.forged(p.Stamp.Cut, st, o, a)
 	}
 	for {
 		a.mu.Lock()
@@ -35,24 +42,24 @@ func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza
 		}
 		a.mu.Unlock()
 		var err error
-		if a, err = h.Account(t, to.Local()); a == nil || err != nil {
+		if a, err = h.Account(t, p.To.Local()); a == nil || err != nil {
 			srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
 			return
 		}
 		p.Account = a
 	}
-	refusal := a.deliver(&p)
+	refusal := a.deliver(p)
 	a.mu.Unlock()
 	if refusal != nil {
 		srv.Bounce(t, o, st, refusal)
 		return
 	}
 	if len(p.Targets) == 0 {
-		srv.run(Undelivered, &p)
+		srv.run(Undelivered, p)
 	}
-	srv.run(ToSession, &p)
+	srv.run(ToSession, p)
 	if p.ID != 0 {
-		srv.run(Stored, &p)
+		srv.run(Stored, p)
 	}
 }
 
@@ -220,6 +227,17 @@ func (a *Account) record(p *Passage, archived bool) store.Record {
 	alone.Declare, alone.Tail = true, nil
 	rec.Stanza = st.AppendTo(nil, &alone)
 	return rec
+}
+
+// Forward appends the message of p as account by has it, standing alone, for
+// wrapping (XEP-0297): with the stanza-id by which by finds it in its archive.
+func (p *Passage) Forward(dst []byte, by *Account) []byte {
+	stamp := *p.Stamp
+	stamp.Declare = true
+	if p.ID != 0 && (by == p.Account || by.Has(AccountArchive)) {
+		stamp.Tail = by.appendStanzaID(append([]byte(nil), stamp.Tail...), p.ID)
+	}
+	return p.Stanza.AppendTo(dst, &stamp)
 }
 
 // appendStanzaID appends <stanza-id/> with the account as the one who gave the

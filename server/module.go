@@ -72,6 +72,9 @@ const (
 	// ToSession: the sessions that get it are chosen (Passage.Targets, which
 	// may be empty); the hook may take some out or send copies to others.
 	ToSession
+	// Sent: a local session's message was delivered, kept or refused; whose
+	// stage it is is the sender.
+	Sent
 	// Stored: it was written to the log for an account (Passage.ID).
 	Stored
 	// Undelivered: a message for an account that no session took.

@@ -118,6 +118,9 @@ func (srv *Server) subscriptionFrom(t *Turn, s *Session, st *stanza.Stanza, to s
 	if to == a.JID {
 		return // one sees one's own resources anyway
 	}
+	if !srv.run(FromAccount, &Passage{Turn: t, Origin: &s.Origin, Stanza: st, To: to, Account: a, Stamp: &stanza.Stamp{}}) {
+		return
+	}
 	a.mu.Lock()
 	effect, refused := a.Roster.Outbound(to, roster.KindOf(st.Type))
 	if refused != nil {

@@ -202,7 +202,7 @@ func (h *Host) iqToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID,
 // run consults the hooks of a stage; false when one has ended the passage.
 func (srv *Server) run(stage Stage, p *Passage) bool {
 	a := p.Account
-	if stage == FromAccount {
+	if stage == FromAccount || stage == Sent {
 		if p.Origin.Session == nil {
 			return true
 		}

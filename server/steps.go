@@ -330,3 +330,27 @@ func (a *Account) storeRoster(t *Turn, then func(*Turn, error), keep **stanza.St
 	}
 	return err
 }
+
+// Plan is what follows from a change of an account, resolved under its lock, to
+// be carried out after it.
+type Plan []step
+
+// Plan resolves actions of package presence; the account must be locked.
+func (a *Account) Plan(actions []presence.Action) Plan { return a.resolve(actions) }
+
+// Run carries out a plan. The account must not be locked.
+func (p Plan) Run(t *Turn, a *Account) { t.srv.perform(t, a, a.Self, nil, p) }
+
+// Push sends the session a request of the server's in the account's name, as
+// roster pushes are. Its answer goes nowhere.
+func (s *Session) Push(t *Turn, payload []byte) {
+	b := append([]byte(nil), "<iq type='set' id='push-"...)
+	b = append(b, NewID()...)
+	b = append(b, "' from='"...)
+	b = append(b, s.Account.Self.Attr...)
+	b = append(b, "' to='"...)
+	b = append(b, s.Attr...)
+	b = append(b, "'>"...)
+	b = append(b, payload...)
+	s.Out.DeliverRaw(t, append(b, "</iq>"...))
+}

@@ -3,7 +3,10 @@ package xep
 
 import (
 	"natter/server"
+	"natter/server/xep/blocking"
+	"natter/server/xep/carbons"
 	"natter/server/xep/disco"
+	"natter/server/xep/last"
 	"natter/server/xep/ping"
 	"natter/server/xep/session"
 	xtime "natter/server/xep/time"
@@ -15,11 +18,14 @@ import (
 func All(h *server.Host) []*server.Module {
 	return []*server.Module{
 		session.New(h),
+		blocking.New(h),
 		server.RosterModule(h),
 		server.MessageModule(h),
 		disco.New(h),
 		ping.New(h),
+		carbons.New(h),
 		version.New(h),
 		xtime.New(h),
+		last.New(h),
 	}
 }

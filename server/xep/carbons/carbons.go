@@ -1,0 +1,141 @@
+// Package carbons implements XEP-0280 Message Carbons, version 1.0.1: what one
+// session sends or receives, the account's other sessions get a copy of.
+package carbons
+
+import (
+	"natter/server"
+	"natter/stanza"
+)
+
+const (
+	ns      = "urn:xmpp:carbons:2"
+	forward = "urn:xmpp:forward:0"
+	mucUser = "http://jabber.org/protocol/muc#user"
+)
+
+// New makes the module.
+func New(*server.Host) *server.Module {
+	return &server.Module{
+		Name: "carbons", XEP: "0280 1.0.1", Summary: "all devices of an account follow a conversation",
+		Features: []string{ns}, AccountFeatures: []string{ns},
+		IQ: []server.IQHandler{
+			{Type: stanza.Set, NS: ns, Name: "enable", To: server.AtSelf, Handle: set(true)},
+			{Type: stanza.Set, NS: ns, Name: "disable", To: server.AtSelf, Handle: set(false)},
+			{Type: stanza.Set, NS: ns, Name: "enable", To: server.AtAccount | server.AtHost, Handle: notYours},
+			{Type: stanza.Set, NS: ns, Name: "disable", To: server.AtAccount | server.AtHost, Handle: notYours},
+		},
+		Hooks: []server.Hook{
+			{Stage: server.Sent, Kinds: server.OnMessage, Flag: server.AccountCarbons, Run: sent},
+			{Stage: server.ToSession, Kinds: server.OnMessage, Flag: server.AccountCarbons, Run: received},
+		},
+	}
+}
+
+// set turns copies on or off for the asking session (§4, §5).
+func set(on bool) func(*server.IQ) error {
+	return func(q *server.IQ) error {
+		s := q.Session()
+		if s == nil {
+			return notYours(q)
+		}
+		if on {
+			s.Set(server.SessionCarbons)
+		} else {
+			s.Clear(server.SessionCarbons)
+		}
+		s.Account.Lock()
+		s.Account.Retarget()
+		s.Account.Unlock()
+		q.Reply(q.Turn, nil)
+		s.Out.Changed(q.Turn)
+		return nil
+	}
+}
+
+func notYours(*server.IQ) error {
+	return stanza.NotAllowed("carbons are each session's own: send this without a 'to'")
+}
+
+// sent copies what a session sent to the others (§8).
+func sent(p *server.Passage) server.Verdict {
+	if eligible(p, true) && p.To.Bare() != p.Account.JID {
+		from := p.Origin.Session
+		deliver(p, "sent", func(s *server.Session) bool { return s != from })
+	}
+	return server.Pass
+}
+
+// received copies what came to the account to the sessions that it did not go
+// to, the one that sent it included (§7).
+func received(p *server.Passage) server.Verdict {
+	if !eligible(p, false) {
+		return server.Pass
+	}
+	got := make(map[*server.Session]bool, len(p.Targets)+1)
+	for _, s := range p.Targets {
+		got[s] = true
+	}
+	if p.Origin.Session != nil {
+		got[p.Origin.Session] = true
+	}
+	deliver(p, "received", func(s *server.Session) bool { return !got[s] })
+	return server.Pass
+}
+
+// deliver wraps the message and hands it to the sessions that have carbons on
+// and are wanted.
+func deliver(p *server.Passage, kind string, wanted func(*server.Session) bool) {
+	var inner []byte
+	for _, s := range p.Account.Snapshot() {
+		if !s.Has(server.SessionCarbons) || !wanted(s) {
+			continue
+		}
+		if inner == nil {
+			inner = p.Forward(nil, p.Account)
+		}
+		b := stanza.AppendOpen(nil, "message", "from", p.Account.Bare, "to", s.Full, "type", p.Stanza.Type.String())
+		b = stanza.AppendOpen(b, kind, "xmlns", ns)
+		b = stanza.AppendOpen(b, "forwarded", "xmlns", forward)
+		b = append(b, inner...)
+		b = append(b, "</forwarded></"...)
+		b = append(b, kind...)
+		b = append(b, "></message>"...)
+		s.Out.DeliverRaw(p.Turn, b)
+	}
+}
+
+// eligible applies the rules of §6.1 and §9.
+func eligible(p *server.Passage, sent bool) bool {
+	st := p.Stanza
+	if p.Hints&server.NoCopy != 0 {
+		return false
+	}
+	if _, private := st.Child(ns, "private"); private {
+		return false
+	}
+	_, fromRoom := st.Child(mucUser, "x")
+	switch st.Type {
+	case stanza.Groupchat, stanza.Headline:
+		return false
+	case stanza.Chat:
+		// A private message out of a room comes to every session in it.
+		return sent || !fromRoom || p.Origin.JID.IsBare()
+	case stanza.TypeError:
+		return !sent && (st.HasBody() || personal(st))
+	}
+	return st.HasBody() || personal(st)
+}
+
+// personal reports payloads of instant messaging (§6.1): receipts, chat states,
+// markers, invitations.
+func personal(st *stanza.Stanza) bool {
+	for _, payload := range []string{
+		"urn:xmpp:receipts", "http://jabber.org/protocol/chatstates", "urn:xmpp:chat-markers:0",
+		"jabber:x:conference", mucUser,
+	} {
+		if st.HasNS(payload) {
+			return true
+		}
+	}
+	return false
+}
