@@ -25,6 +25,7 @@ type anew struct {
 	s        *Stamp
 	from, to []byte // content namespace of the stanza, before and after
 	pos      int    // where the last element ended
+	cuts     int    // how many of s.Cut are dealt with
 }
 
 // A place is what an element is written in.
@@ -115,9 +116,13 @@ func (a *anew) content(dst []byte, p place) []byte {
 }
 
 // cut returns the end of the child to leave out that starts at this offset, or 0.
+// Children are asked for in order, so the cuts are gone through once.
 func (a *anew) cut(start int) int {
-	for _, c := range a.s.Cut {
-		if int(c.Off) == start && c.Len > 0 {
+	for ; a.cuts < len(a.s.Cut); a.cuts++ {
+		switch c := a.s.Cut[a.cuts]; {
+		case int(c.Off) > start:
+			return 0
+		case int(c.Off) == start && c.Len > 0:
 			return int(c.Off + c.Len)
 		}
 	}

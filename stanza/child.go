@@ -152,12 +152,18 @@ func (st *Stanza) ChildAttr(c Child, name string) (value string, ok bool) {
 
 // ChildAttrNS is ChildAttr for any expanded name.
 func (st *Stanza) ChildAttrNS(c Child, ns, local string) (value string, ok bool) {
+	raw, ok := st.ChildAttrRaw(c, ns, local)
+	return Unescape(raw), ok
+}
+
+// ChildAttrRaw is ChildAttrNS with the raw value.
+func (st *Stanza) ChildAttrRaw(c Child, ns, local string) (value []byte, ok bool) {
 	for a := range attrsOf(st.Raw, int(c.name)+int(c.nameLen)) {
 		if st.attrIs(&a, c.scope, ns, local) {
-			return string(appendUnescaped(nil, a.value(st.Raw), true)), true
+			return a.value(st.Raw), true
 		}
 	}
-	return "", false
+	return nil, false
 }
 
 // Children ranges over the direct child elements of c.

@@ -135,6 +135,9 @@ func normalLabel[T string | []byte](l T) bool {
 
 // prepare is ParseJID for what isn't in normal form for sure.
 func prepare(s string) (JID, error) {
+	if len(s) > 4*3*maxPart { // no composition makes that fit
+		return JID{}, errLongPart
+	}
 	for range 4 { // RFC 8264 §7: preparation may need to be repeated
 		j, err := jid.Parse(s)
 		if err != nil {

@@ -85,6 +85,7 @@ func TestBadJIDs(t *testing.T) {
 		"a local part too long":          strings.Repeat("x", 1024) + "@b",
 		"a resource too long":            "a@b/" + strings.Repeat("x", 1024),
 		"a local part too long as UTF-8": strings.Repeat("é", 512) + "@b",
+		"far too long for anything":      "A@b/" + strings.Repeat("x", 1<<20),
 		"a full-width solidus":           "a@b／c",
 		"a full-width at sign":           "a＠b@c＠d",
 	} {

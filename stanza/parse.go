@@ -38,10 +38,17 @@ func ParseIn(b []byte, ns string, l Limits) (*Stanza, error) {
 	return st, nil
 }
 
-// Parse is ParseIn into st, whose memory it uses again. After an error st holds
-// nothing of use.
+// Parse is ParseIn into st, whose memory it uses again. After an error st is
+// empty.
 func (st *Stanza) Parse(b []byte, ns string, l Limits) error {
-	l = l.orDefault()
+	if err := st.parse(b, ns, l.orDefault()); err != nil {
+		st.reset(noHeader)
+		return err
+	}
+	return nil
+}
+
+func (st *Stanza) parse(b []byte, ns string, l Limits) *StreamError {
 	h := headerFor(ns)
 	if h == nil {
 		h = &header{def: ref{n: inHeader}, defBytes: []byte(ns)}

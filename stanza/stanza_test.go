@@ -236,7 +236,11 @@ func TestParse(t *testing.T) {
 		"<stream:error/>":           "not-well-formed",
 		"<?xml version='1.0'?><a/>": "restricted-xml",
 	} {
-		_, err := Parse([]byte(in), AfterLogin)
+		st := one(t, "<message to='a@b' id='c'><body/></message>")
+		err := st.Parse([]byte(in), "", AfterLogin)
+		if st.To() != nil || st.NumChildren() != 0 || st.Kind != Other || st.Raw != nil {
+			t.Errorf("%q left something behind", in)
+		}
 		se, ok := err.(*StreamError)
 		if !ok || se.Condition != condition {
 			t.Errorf("%q: %v, want %s", in, err, condition)
@@ -253,5 +257,33 @@ func TestParseUsesMemoryAgain(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestPrefixed(t *testing.T) {
+	for in, want := range map[string]bool{
+		"<message><a xmlns:p='u'><p:b/></a></message>":                     false,
+		"<c:message xmlns:c='jabber:client'/>":                             true,
+		"<message><c:body xmlns:c='jabber:client'/></message>":             true,
+		"<message x:k='v'/>":                                               true,
+		"<message><a xmlns='u'><b x:k='v'/></a></message>":                 true,
+		"<message><a xmlns='u' xmlns:x='other'><b x:k='v'/></a></message>": false,
+	} {
+		if got := one(t, in).Prefixed(); got != want {
+			t.Errorf("%s: %v", in, got)
+		}
+	}
+}
+
+func TestChildAttrRaw(t *testing.T) {
+	st := one(t, "<message><a b='&lt;' x:b='2'/></message>")
+	if v, ok := st.ChildAttrRaw(st.ChildAt(0), "", "b"); string(v) != "&lt;" || !ok {
+		t.Errorf("%q %v", v, ok)
+	}
+	if v, ok := st.ChildAttrRaw(st.ChildAt(0), "urn:example:x", "b"); string(v) != "2" || !ok {
+		t.Errorf("%q %v", v, ok)
+	}
+	if v, ok := st.ChildAttrRaw(st.ChildAt(0), "", "c"); v != nil || ok {
+		t.Errorf("%q %v", v, ok)
 	}
 }
