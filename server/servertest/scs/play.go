@@ -106,14 +106,15 @@ func (p *play) ensureAccounts(ctx context.Context) error {
 
 // leave ends what connections are open, in order if the servers answer soon.
 func (p *play) leave(ctx context.Context) {
+	deadline := time.Now().Add(min(time.Second, p.opt.Timeout))
 	for _, a := range p.actors {
 		if a.link != nil {
-			_ = a.link.sendClose()
+			_ = a.link.sendClose(time.Until(deadline))
 		}
 	}
 	for _, a := range p.actors {
 		if a.link != nil {
-			_, _ = a.link.awaitEnd(ctx, min(time.Second, p.opt.Timeout))
+			_, _ = a.link.awaitEnd(ctx, time.Until(deadline))
 			a.hangUp()
 		}
 	}

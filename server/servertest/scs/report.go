@@ -30,10 +30,7 @@ func tally(all []outcome) (passed, failed, skipped int) {
 }
 
 // plain is the report for people.
-type plain struct {
-	w       io.Writer
-	verbose bool
-}
+type plain struct{ w io.Writer }
 
 func (p plain) begin(int) {}
 

@@ -41,11 +41,13 @@ func newLink(conn net.Conn, timeout time.Duration, domain, lang string, trace fu
 }
 
 // send writes text within the time limit.
-func (l *link) send(text string) error {
+func (l *link) send(text string) error { return l.write(text, l.timeout) }
+
+func (l *link) write(text string, limit time.Duration) error {
 	l.trace('>', text)
 	// A connection without deadlines may block here; that is its maker's
 	// concern, the others time out.
-	_ = l.conn.SetWriteDeadline(time.Now().Add(l.timeout))
+	_ = l.conn.SetWriteDeadline(time.Now().Add(limit))
 	_, err := io.WriteString(l.conn, text)
 	return err
 }
@@ -140,7 +142,7 @@ func (l *link) secure() bool { return l.conn != l.raw }
 // closeStream ends the stream in order (RFC 6120 §4.4): says so, waits up to d
 // for the server's answer, closes the socket.
 func (l *link) closeStream(ctx context.Context, d time.Duration) error {
-	if err := l.sendClose(); err != nil {
+	if err := l.sendClose(d); err != nil {
 		l.cut()
 		return err
 	}
@@ -149,12 +151,12 @@ func (l *link) closeStream(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-func (l *link) sendClose() error {
+func (l *link) sendClose(limit time.Duration) error {
 	if l.closing {
 		return nil
 	}
 	l.closing = true
-	return l.send("</stream:stream>")
+	return l.write("</stream:stream>", limit)
 }
 
 // awaitEnd reads on until the stream ends and returns the last element before
