@@ -45,20 +45,12 @@ func (h *Host) Bulk(ctx context.Context, prefix string, n, contacts int, passwor
 	first := roster.New(jids[1], NewID(), h.rosterLimits())
 	for i := 2; i <= contacts+1; i++ {
 		other := roster.New(jids[i], NewID(), h.rosterLimits())
-		befriend(first, jids[i])
-		befriend(other, jids[1])
+		first.Put(roster.Item{JID: jids[i], State: roster.StateBoth}, nil)
+		other.Put(roster.Item{JID: jids[1], State: roster.StateBoth}, nil)
 		h.putRoster(b, prefix+strconv.Itoa(i), other)
 	}
 	h.putRoster(b, prefix+"1", first)
 	return h.Server.Store.CommitWait(ctx, b)
-}
-
-// befriend takes a roster through a whole subscription both ways.
-func befriend(r *roster.Roster, j stanza.JID) {
-	for _, k := range []roster.Kind{roster.Subscribe, roster.Subscribed} {
-		r.Outbound(j, k)
-		r.Inbound(j, k, nil)
-	}
 }
 
 func (h *Host) putRoster(b *store.Batch, local string, r *roster.Roster) {

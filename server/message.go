@@ -99,6 +99,9 @@ func (a *Account) deliver(p *Passage) *stanza.Error {
 			targets = append(targets, a.sessions[i])
 		}
 	}
+	if a.Has(AccountInactive) && act != offline {
+		targets = a.wake(p, targets)
+	}
 	if a.spool.draining != nil && storable && act != all {
 		// What comes now lines up behind what waited (DESIGN §3, order).
 		if act == best || addressed == a.spool.draining {
@@ -106,6 +109,27 @@ func (a *Account) deliver(p *Passage) *stanza.Error {
 		}
 	}
 	return a.hand(p, targets, storable, act == offline)
+}
+
+// wake has modules send what they hold for inactive sessions before a message
+// does, or takes those sessions out when the message is only a chat state
+// (XEP-0352 §5.1). The account must be locked.
+func (a *Account) wake(p *Passage, targets []*Session) []*Session {
+	out := targets[:0:0]
+	for _, s := range targets {
+		if s.Has(SessionInactive) {
+			if p.Hints&OnlyStates != 0 {
+				continue
+			}
+			for _, m := range a.Host.Modules {
+				if m.Wake != nil {
+					m.Wake(p.Turn, s)
+				}
+			}
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // decide looks the message up in the delivery rules.

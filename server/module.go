@@ -34,6 +34,9 @@ type Module struct {
 	Bound func(t *Turn, s *Session)
 	// Available is told after a session's initial presence was handled.
 	Available func(t *Turn, s *Session)
+	// Wake is told that an inactive session is about to get a message, with its
+	// account locked.
+	Wake func(t *Turn, s *Session)
 	// Remove adds to b what deletes the module's data of an account beyond
 	// its documents, which the core deletes.
 	Remove func(a *Account, b *store.Batch)

@@ -42,13 +42,10 @@ func (srv *Server) presenceFrom(t *Turn, o *Origin, st *stanza.Stanza) {
 // broadcast handles presence without 'to': initial, later, unavailable.
 func (srv *Server) broadcast(t *Turn, s *Session, st *stanza.Stanza) {
 	a := s.Account
-	var priority int8
-	if text, ok := st.ChildText(stanza.NSClient, "priority"); ok {
-		var refused *stanza.Error
-		if priority, refused = presence.ParsePriority(text); refused != nil {
-			srv.Bounce(t, &s.Origin, st, refused)
-			return
-		}
+	priority, refused := presence.PriorityOf(st)
+	if refused != nil {
+		srv.Bounce(t, &s.Origin, st, refused)
+		return
 	}
 	if st.Type != stanza.TypeNone && st.Type != stanza.Unavailable {
 		srv.Bounce(t, &s.Origin, st, stanza.BadRequest("this presence needs an address"))

@@ -2,10 +2,10 @@ package server
 
 import (
 	"context"
-	"maps"
 
 	"natter/presence"
 	"natter/roster"
+	"natter/server/store"
 	"natter/stanza"
 )
 
@@ -117,22 +117,30 @@ func (h *Host) rosterLimits() roster.Limits {
 
 // loadRoster reads the account's roster from the store.
 func (a *Account) loadRoster(ctx context.Context) error {
-	docs := make(map[string][]byte)
-	after := ""
-	for {
-		page, err := a.Host.Server.Store.List(ctx, a.Host.Name, a.Local, roster.DocumentKind, "", after, listPage)
-		if err != nil {
-			return err
-		}
-		for _, d := range page {
-			docs[d.Key.Key] = d.Data
-			after = d.Key.Key
-		}
-		if len(page) < listPage {
-			break
+	var failed error
+	pages := func(yield func(string, []byte) bool) {
+		after := ""
+		for {
+			page, err := a.Host.Server.Store.List(ctx, a.Host.Name, a.Local, roster.DocumentKind, "", after, store.MaxPage)
+			if err != nil {
+				failed = err
+				return
+			}
+			for _, d := range page {
+				if !yield(d.Key.Key, d.Data) {
+					return
+				}
+				after = d.Key.Key
+			}
+			if len(page) < store.MaxPage {
+				return
+			}
 		}
 	}
-	r, err := roster.Load(a.JID, NewID()[:8], a.Host.rosterLimits(), maps.All(docs))
+	r, err := roster.Load(a.JID, NewID()[:8], a.Host.rosterLimits(), pages)
+	if failed != nil {
+		return failed
+	}
 	if err != nil {
 		return err
 	}
@@ -141,8 +149,6 @@ func (a *Account) loadRoster(ctx context.Context) error {
 	a.view.Remote = func(j stanza.JID) bool { return a.Host.Server.hosts[j.Domain()] == nil }
 	return nil
 }
-
-const listPage = 1000
 
 // reloadRoster reads the roster anew after what was done to it could not be
 // stored.

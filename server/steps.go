@@ -11,7 +11,8 @@ import (
 // can be carried out after the account's lock is let go.
 type step struct {
 	kind    presence.Kind
-	from    *Session // nil: the account's bare JID
+	from    *Session // nil: the account's bare JID, or
+	asked   bool     // … the full JID that a probe named
 	own     *Session // nil: to
 	to      stanza.JID
 	current []byte // from's presence, when kind needs it
@@ -27,6 +28,7 @@ func (a *Account) resolve(actions []presence.Action) []step {
 	steps := make([]step, 0, len(actions))
 	for _, x := range actions {
 		s := step{kind: x.Kind, to: x.To}
+		s.asked = x.From == presence.Asked
 		if x.From >= 0 {
 			s.from = a.sessions[x.From]
 			s.current = s.from.current
@@ -237,7 +239,13 @@ func (srv *Server) answerProbe(t *Turn, o *Origin, to stanza.JID, a *Account) {
 	}
 	steps := a.resolve(presence.Answer(nil, &a.view, o.JID, res))
 	a.mu.Unlock()
-	srv.perform(t, a, a.Self, nil, steps)
+	for i := range steps {
+		if steps[i].asked {
+			srv.made(t, a, NewOrigin(to), "unavailable", &steps[i])
+			continue
+		}
+		srv.perform(t, a, a.Self, nil, steps[i:i+1])
+	}
 }
 
 // commitRoster stores what changed in the roster and carries out what follows

@@ -5,9 +5,11 @@ import (
 	"natter/server"
 	"natter/server/xep/blocking"
 	"natter/server/xep/carbons"
+	"natter/server/xep/csi"
 	"natter/server/xep/disco"
 	"natter/server/xep/last"
 	"natter/server/xep/ping"
+	"natter/server/xep/private"
 	"natter/server/xep/session"
 	xtime "natter/server/xep/time"
 	"natter/server/xep/version"
@@ -24,8 +26,10 @@ func All(h *server.Host) []*server.Module {
 		disco.New(h),
 		ping.New(h),
 		carbons.New(h),
+		csi.New(h),
 		version.New(h),
 		xtime.New(h),
 		last.New(h),
+		private.New(h),
 	}
 }

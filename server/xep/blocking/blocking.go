@@ -246,6 +246,7 @@ func outbound(p *server.Passage) server.Verdict {
 		return server.Pass
 	}
 	p.Err = stanza.NotAcceptable("you have blocked that address")
+	p.Err.Type = stanza.Cancel
 	p.Err.App = []byte("<blocked xmlns='" + nsErrors + "'/>")
 	return server.Reply
 }

@@ -1,0 +1,66 @@
+package servertest_test
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"natter/server/servertest"
+	"natter/server/servertest/scs"
+)
+
+const scripts = "../../testdata/scripts/*.scs"
+
+func eachScript(t *testing.T, play func(t *testing.T, file string)) {
+	files, err := filepath.Glob(scripts)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts in %s (%v)", scripts, err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".scs"), func(t *testing.T) { play(t, f) })
+	}
+}
+
+// TestScriptsOverPipes plays every script against a server of its own, in a
+// bubble, where waiting costs nothing.
+func TestScriptsOverPipes(t *testing.T) {
+	eachScript(t, func(t *testing.T, file string) {
+		synctest.Test(t, func(t *testing.T) {
+			srv := servertest.New(t, options(true))
+			scs.Run(t, file, scs.Options{
+				Dial:          func(context.Context, string) (net.Conn, error) { return srv.Dial(), nil },
+				TLS:           srv.TLS(),
+				EnsureAccount: func(_ context.Context, jid, password string) error { return srv.EnsureAccount(jid, password) },
+			})
+		})
+	})
+}
+
+// TestScriptsOverTLS plays them over TCP and STARTTLS.
+func TestScriptsOverTLS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("over pipes is enough when it has to be short")
+	}
+	eachScript(t, func(t *testing.T, file string) {
+		t.Parallel()
+		srv := servertest.New(t, options(true))
+		addr := srv.Listen(t).String()
+		scs.Run(t, file, scs.Options{
+			Dial: func(ctx context.Context, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, "tcp", addr)
+			},
+			TLS:           srv.TLS(),
+			EnsureAccount: func(_ context.Context, jid, password string) error { return srv.EnsureAccount(jid, password) },
+		})
+	})
+}
+
+func options(register bool) servertest.Options {
+	var o servertest.Options
+	o.Config.Register = register
+	return o
+}
