@@ -40,6 +40,7 @@ func verbs() []verb {
 
 		{"serve", "", "run the server", runServe},
 		{"bench", "MODE", "measure a server", runBench},
+		{"test", "FILE.scs...", "play scripts of conversations against a server", runTest},
 		{"version", "", "print which natter this is", runVersion},
 	}
 }
