@@ -35,6 +35,9 @@ class Gajim(Client):
         await self.launch()
         await self.log_in()
 
+    def complaints(self) -> list[str]:
+        return super().complaints() + [e['text'] for e in self.events.seen if e['kind'] == 'exception']
+
     async def launch(self) -> None:
         """Starts the program and waits for its window."""
         leaf = self.home / 'leaf.pem'
@@ -51,7 +54,12 @@ class Gajim(Client):
         theirs.close()
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self._reader = asyncio.create_task(self._read(reader))
-        await self.events.expect('window', lambda e: e['kind'] == 'started', timeout=40)
+        await self._started()
+
+    async def _started(self) -> None:
+        came = await self.events.expect('window', lambda e: e['kind'] in ('started', 'exception', 'ended'), timeout=40)
+        if came['kind'] != 'started':
+            raise CheckFailed(f'{self.events.who}: did not start: {came.get("text", "see its log")}')
 
     async def log_in(self) -> None:
         mark = self.events.mark
@@ -62,7 +70,7 @@ class Gajim(Client):
 
     async def answer_certificate_question(self) -> None:
         """Waits for the window about the unknown certificate and adds it to the trusted ones there."""
-        await self.events.expect('window', lambda e: e['kind'] == 'started', timeout=40)
+        await self._started()
         for _ in range(150):
             if await self._do('trust'):
                 return

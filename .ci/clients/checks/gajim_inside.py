@@ -34,6 +34,17 @@ class Driver:
         self._tell({'kind': 'started'})
         return False
 
+    def watch_exceptions(self):
+        """Gajim shows an exception nobody handled in a window; have it told here as well."""
+        shown = sys.excepthook
+
+        def hook(kind, value, trace):
+            text = ''.join(traceback.format_exception(kind, value, trace))
+            print(text, file=sys.stderr)
+            self._tell({'kind': 'exception', 'text': text})
+            shown(kind, value, trace)
+        sys.excepthook = hook
+
     def _tell(self, what):
         self._socket.sendall(json.dumps(what).encode() + b'\n')
 
@@ -150,6 +161,12 @@ def main():
     driver = Driver(int(sys.argv[1]))
     sys.argv = ['gajim', '--config-path', sys.argv[2], '--separate', '--loglevel', '.nbxmpp=INFO']
     GLib.timeout_add(50, driver.wait_for_window)
+    init = gajim.gajim._init_gtk
+
+    def init_and_watch():
+        init()
+        driver.watch_exceptions()
+    gajim.gajim._init_gtk = init_and_watch
     logging.captureWarnings(True)
     gajim.gajim.main()
 

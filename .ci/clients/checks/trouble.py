@@ -126,12 +126,7 @@ def certificate(kind: type[Pidgin] | type[Gajim]):
         client.knows_certificate = False
 
         async def asks() -> None:
-            begun = asyncio.create_task(client.start())
-            try:
-                await client.answer_certificate_question()
-                await begun
-            finally:
-                begun.cancel()
+            await asyncio.gather(client.start(), client.answer_certificate_question())
 
         async def remembers() -> None:
             await client.status('offline')
