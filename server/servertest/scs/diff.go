@@ -63,11 +63,8 @@ func settleAttrs(out, want, got *Element, strict bool, caps captures) {
 		}
 		out.Attrs = append(out.Attrs, a)
 	}
-	if strict {
-		return
-	}
 	for _, a := range got.Attrs {
-		if _, ok := want.attr(a.Name); !ok {
+		if _, ok := want.attr(a.Name); !ok && (!strict || a.Name == xmlLang) {
 			out.Attrs = append(out.Attrs, a)
 		}
 	}

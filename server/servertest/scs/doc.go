@@ -65,7 +65,8 @@
 // # Matching
 //
 // Non-strict: every attribute and child the script names must be there;
-// others, and order, do not matter. Strict: exactly those, in that order. A
+// others, and order, do not matter. Strict: exactly those, in that order, but
+// for an xml:lang that the script does not name. A
 // stanza is matched non-strictly, and so is everything in the jabber:client
 // namespace; an element of another namespace is matched strictly with its
 // children. The attribute scansion:strict="true" or "false" says otherwise.

@@ -12,6 +12,8 @@ import (
 // captures holds the values that {scansion:capture:NAME} has seen.
 type captures map[string]string
 
+var xmlLang = xml.Name{Space: nsXML, Local: "lang"}
+
 const (
 	anyValue    = "{scansion:any}"
 	absentValue = "{scansion:absent}"
@@ -178,6 +180,9 @@ func matchAttrs(want, got *Element, strict bool, path string, caps captures) *mi
 		return nil
 	}
 	for _, a := range got.Attrs {
+		if a.Name == xmlLang {
+			continue // it may be said on the element or inherited
+		}
 		if _, ok := want.attr(a.Name); !ok {
 			return &mismatch{path, fmt.Sprintf("attribute %s=%q is not expected (strict)", attrName(a.Name), a.Value)}
 		}

@@ -35,6 +35,7 @@ func TestMatching(t *testing.T) {
 		{"other text", "<message><body>x</body></message>", "<message><body>y</body></message>", `text: expected "x", received "y"`},
 
 		{"a foreign element is strict about attributes", "<message><a xmlns='x'/></message>", "<message><a xmlns='x' b='c'/></message>", "not expected (strict)"},
+		{"but for its language", "<message><a xmlns='x'/></message>", "<message><a xmlns='x' xml:lang='en'/></message>", ""},
 		{"and about children", "<message><a xmlns='x'/></message>", "<message><a xmlns='x'><b/></a></message>", "not expected (strict)"},
 		{"and about order", "<message><a xmlns='x'><b/><c/></a></message>", "<message><a xmlns='x'><c/><b/></a></message>", "expected <b"},
 		{"and a child too few", "<message><a xmlns='x'><b/><c/></a></message>", "<message><a xmlns='x'><b/></a></message>", "child <c> is missing"},
