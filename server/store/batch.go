@@ -143,30 +143,24 @@ func (b *Batch) Trim(owner string, keep int) {
 // SpoolAdd notes that the record waits for the owner; a row of the same owner,
 // id and session is replaced. It does nothing when there is no such record.
 func (b *Batch) SpoolAdd(r Spool) {
-	if r.Owner == "" || r.Session == AnySession {
-		b.invalid("spool row without an owner, or of the session *")
-	}
 	n := 0
 	if r.Done {
 		n = 1
 	}
-	b.logID(logOp{op: spoolAdd, id: r.ID, owner: r.Owner, a: r.Session, seq: r.Seq, n: n})
+	b.logSpool(logOp{op: spoolAdd, id: r.ID, owner: r.Owner, a: r.Session, seq: r.Seq, n: n})
 }
 
 // SpoolConfirm notes that a session of the owner has the record: its row and
 // the offline row go, those of other sessions become Done.
 func (b *Batch) SpoolConfirm(owner string, id uint64, session string) {
-	b.logID(logOp{op: spoolConfirm, id: id, owner: owner, a: session})
+	b.logSpool(logOp{op: spoolConfirm, id: id, owner: owner, a: session})
 }
 
 // SpoolMove gives a spool row to another session ("" is offline) under a new
 // number. It does nothing when the row is not there; a row that is Done is
 // dropped, since only its own session had a use for it.
 func (b *Batch) SpoolMove(owner string, id uint64, from, to string, seq uint32) {
-	if to == AnySession {
-		b.invalid("spool row of the session *")
-	}
-	b.logID(logOp{op: spoolMove, id: id, owner: owner, a: from, b: to, seq: seq})
+	b.logSpool(logOp{op: spoolMove, id: id, owner: owner, a: from, b: to, seq: seq})
 }
 
 // SpoolDropSession removes every spool row of a session of the owner.
@@ -179,6 +173,13 @@ func (b *Batch) logID(o logOp) {
 		b.invalid("id 0 or over 63 bits")
 	}
 	b.addLog(o)
+}
+
+func (b *Batch) logSpool(o logOp) {
+	if o.owner == "" || o.a == AnySession || o.b == AnySession {
+		b.invalid("spool row without an owner, or of the session *")
+	}
+	b.logID(o)
 }
 
 func (b *Batch) logOwner(o logOp) {

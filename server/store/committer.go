@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -23,13 +24,10 @@ type committer struct {
 	paused    bool  // no work in idle time until a transaction succeeds
 }
 
-// maxOwnerCache bounds the cache of owners' numbers.
-const maxOwnerCache = 65536
-
 // load reads what the committer keeps in memory.
 func (w *committer) load(s *Store, c *conn) error {
 	w.owners = make(map[string]int64)
-	w.hot = make(hotSpool)
+	w.hot = hotSpool{recs: make(map[uint64]*hotRecord), max: s.opt.tune.maxHot}
 	last, err := c.meta(metaLastID)
 	if err != nil {
 		return err
@@ -40,14 +38,16 @@ func (w *committer) load(s *Store, c *conn) error {
 	}
 	w.maxStored = uint64(top)
 	s.raiseID(max(last, w.maxStored))
-	if w.nextOwner, _, err = c.queryInt(`SELECT max(id) FROM owners`); err != nil {
+	if w.nextOwner, _, err = c.queryInt(`SELECT seq FROM sqlite_sequence WHERE name = 'owners'`); err != nil {
 		return err
 	}
 	w.nextOwner++
 	if err := s.tail.load(c); err != nil {
 		return err
 	}
-	return w.sweep.load(c)
+	err = w.sweep.load(c)
+	s.sweeping.Store(w.sweep.pending)
+	return err
 }
 
 // run is the committer's goroutine.
@@ -94,6 +94,10 @@ func (s *Store) commitGroup(group []*Batch) {
 		if err != nil {
 			b.err = err
 		}
+		s.count.batches.Add(1)
+		if b.err != nil && !isCondition(b.err) {
+			s.count.failed.Add(1)
+		}
 		// After Then the batch is the caller's again.
 		if then := b.Then; then != nil {
 			then(b.err)
@@ -114,15 +118,20 @@ func diskError(err error) bool {
 // transact writes a group in one transaction. A batch whose condition fails
 // has its err set and is left out; the returned error met them all.
 func (s *Store) transact(group []*Batch) (err error) {
+	defer func() {
+		if err != nil {
+			s.w.paused = true
+			s.count.errors.Add(1)
+		}
+	}()
 	if s.opt.Gate != nil {
 		if err := s.opt.Gate(); err != nil {
-			s.w.paused = true
 			return err
 		}
 	}
+	began := time.Now()
 	c, err := s.writer()
 	if err != nil {
-		s.w.paused = true
 		return err
 	}
 	defer func() { s.giveBack(c, err) }()
@@ -146,12 +155,17 @@ func (s *Store) transact(group []*Batch) (err error) {
 	if err := s.w.sweep.step(s, g, len(group) == 0); err != nil {
 		return err
 	}
+	written := time.Now()
 	if err := g.commit(); err != nil {
 		return err
 	}
+	s.count.groups.Add(1)
+	s.count.write.Add(int64(written.Sub(began)))
+	s.count.sync.Add(int64(time.Since(written)))
 	g.publish()
 	s.w.index.publish(s)
 	s.w.sweep.publish(s)
+	s.sweeping.Store(s.w.sweep.pending)
 	s.w.paused = false
 	return nil
 }
@@ -200,7 +214,6 @@ const maxPages = 4294967294
 // transaction and all that memory has of it.
 func (s *Store) giveBack(c *conn, err error) {
 	if err != nil {
-		s.w.paused = true
 		clear(s.w.owners)
 		s.w.index.abort()
 		s.w.sweep.abort()
@@ -221,10 +234,11 @@ func (s *Store) giveBack(c *conn, err error) {
 // finish brings the index up to date before the store closes, so that the next
 // Open has nothing to rebuild. An error here costs that time and no data.
 func (s *Store) finish() {
-	s.w.index.all = true
-	for range 1 << 20 {
-		if err := s.transact(nil); err != nil || s.tail.empty() {
-			break
+	s.w.index.closing = true
+	s.w.sweep.pending = false // goes on when the store is next opened
+	for !s.tail.empty() {
+		if err := s.transact(nil); err != nil {
+			return
 		}
 	}
 	if c, err := s.writer(); err == nil {

@@ -35,7 +35,8 @@ type pending struct {
 	flags  uint32
 	size   int64
 	spool  []spoolRow
-	loose  bool // appended by the batch being planned and in no spool yet
+
+	reserved bool // the batch being planned appends it
 }
 
 type spoolRow struct {
@@ -78,18 +79,18 @@ func (p *logPlan) reserve(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		if e.rec != nil || e.stored && !e.gone {
+		if e.reserved || e.exists() {
 			p.unreserve(b.recs[:i])
 			return ErrExists
 		}
-		e.rec = r
+		e.reserved = true
 	}
 	return nil
 }
 
 func (p *logPlan) unreserve(recs []Record) {
 	for i := range recs {
-		p.recs[recs[i].ID].rec = nil
+		p.recs[recs[i].ID].reserved = false
 	}
 }
 
@@ -153,6 +154,11 @@ func (p *logPlan) plan(b *Batch) error {
 	return nil
 }
 
+// appendsBelow tells whether the group appends a record below an id.
+func (p *logPlan) appendsBelow(id uint64) bool {
+	return slices.ContainsFunc(p.order, func(e *pending) bool { return e.rec != nil && e.id < id })
+}
+
 func (p *logPlan) one(b *Batch, o *logOp) error {
 	switch o.op {
 	case logAppend:
@@ -192,6 +198,7 @@ func (p *logPlan) one(b *Batch, o *logOp) error {
 
 func (p *logPlan) append(r *Record) error {
 	e := p.recs[r.ID]
+	e.rec, e.reserved = r, false
 	e.gone = e.stored // the stored one was removed before, or there is none
 	e.flags, e.size = r.Flags, int64(len(r.Stanza))
 	e.owners = [2]int64{}
@@ -401,7 +408,7 @@ func (p *logPlan) owner(jid string, create bool) (int64, error) {
 		jid = strings.Clone(jid)
 		p.newOwners[jid] = id
 	}
-	if len(w.owners) >= maxOwnerCache {
+	if len(w.owners) >= p.s.opt.tune.maxOwners {
 		clear(w.owners)
 		for jid, id := range p.newOwners {
 			w.owners[jid] = id

@@ -4,7 +4,10 @@ package store
 // them, so that the confirmation that usually follows soon need not read them.
 // It is the committer's own, and exact: only what was committed goes in, and
 // whatever changes a record or its spool rows forgets or replaces it.
-type hotSpool map[uint64]*hotRecord
+type hotSpool struct {
+	recs map[uint64]*hotRecord
+	max  int
+}
 
 type hotRecord struct {
 	owners [2]int64
@@ -13,12 +16,9 @@ type hotRecord struct {
 	spool  []spoolRow
 }
 
-// maxHot bounds the number of records remembered.
-const maxHot = 16384
-
 // get fills in what the database has of a record, if that is known.
-func (h hotSpool) get(e *pending) bool {
-	r := h[e.id]
+func (h *hotSpool) get(e *pending) bool {
+	r := h.recs[e.id]
 	if r == nil {
 		return false
 	}
@@ -29,23 +29,23 @@ func (h hotSpool) get(e *pending) bool {
 }
 
 // put takes over how a committed group left a record.
-func (h hotSpool) put(e *pending) {
-	r := h[e.id]
+func (h *hotSpool) put(e *pending) {
+	r := h.recs[e.id]
 	if !e.exists() || len(e.spool) == 0 {
 		if r != nil {
-			delete(h, e.id)
+			delete(h.recs, e.id)
 		}
 		return
 	}
 	if r == nil {
-		if len(h) >= maxHot {
-			for id := range h {
-				delete(h, id) // any one will do
+		if len(h.recs) >= h.max {
+			for id := range h.recs {
+				delete(h.recs, id) // any one will do
 				break
 			}
 		}
 		r = new(hotRecord)
-		h[e.id] = r
+		h.recs[e.id] = r
 	}
 	r.owners, r.flags, r.size = e.owners, e.flags, e.size
 	r.spool = append(r.spool[:0], e.spool...)
@@ -54,4 +54,4 @@ func (h hotSpool) put(e *pending) {
 	}
 }
 
-func (h hotSpool) forget(id uint64) { delete(h, id) }
+func (h *hotSpool) forget(id uint64) { delete(h.recs, id) }

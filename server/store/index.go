@@ -9,12 +9,22 @@ import (
 // written with their record but by the thousand, sorted, which puts many rows
 // into each page written; in slices, so that no commit waits for long.
 
-const (
-	freezeAt  = 16384 // records in the tail before they are indexed
-	minSlice  = 256   // entries written at least with a group
-	maxSlice  = 4000  // and at most
-	idleSlice = 2000  // entries written in a transaction of its own
-)
+// tuning holds the sizes of what is done in steps. The defaults are measured;
+// tests make them small.
+type tuning struct {
+	freezeAt  int // records in the tail before they are indexed
+	minSlice  int // entries written at least with a group
+	maxSlice  int // and at most
+	idleSlice int // entries written in a transaction of its own
+	sweepRows int // records that the sweeper removes in one transaction
+	maxHot    int // records that hotSpool remembers
+	maxOwners int // owners' numbers that the committer remembers
+}
+
+var defaultTuning = tuning{
+	freezeAt: 16384, minSlice: 256, maxSlice: 4000, idleSlice: 2000,
+	sweepRows: 200, maxHot: 16384, maxOwners: 65536,
+}
 
 // indexer writes the tail's frozen entries.
 type indexer struct {
@@ -22,7 +32,9 @@ type indexer struct {
 	pos   place   // what comes next
 	now   place   // the same after the current transaction
 	done  bool    // the current transaction writes the last of it
-	all   bool    // write everything: the store closes, or the sweeper waits
+
+	hurry   bool // write what there is, the sweeper waits for it
+	closing bool // the same, the store closes
 }
 
 // place is a place in the frozen entries: the owner's index in order, and how
@@ -33,7 +45,7 @@ type place struct{ owner, entry int }
 func (x *indexer) step(s *Store, g *group, idle bool) error {
 	t := &s.tail
 	x.now, x.done = x.pos, false
-	if t.frozen == nil && x.all && idle && len(t.young) > 0 {
+	if t.frozen == nil && idle && (x.hurry || x.closing) && len(t.young) > 0 {
 		x.freeze(s)
 	}
 	if t.frozen == nil {
@@ -42,9 +54,10 @@ func (x *indexer) step(s *Store, g *group, idle bool) error {
 	if err := g.start(); err != nil {
 		return err
 	}
-	budget := idleSlice
+	tune := &s.opt.tune
+	budget := tune.idleSlice
 	if !idle {
-		budget = min(max(3*len(g.log.order), minSlice), maxSlice)
+		budget = min(max(3*len(g.log.order), tune.minSlice), tune.maxSlice)
 	}
 	for budget > 0 && x.now.owner < len(x.order) {
 		n, err := x.slice(t, g.c, budget)
@@ -110,7 +123,7 @@ func (x *indexer) publish(s *Store) {
 		s.tail.thaw()
 		x.pos, x.now, x.done = place{}, place{}, false
 	}
-	if s.tail.frozen == nil && s.tail.grown >= freezeAt {
+	if s.tail.frozen == nil && s.tail.grown >= s.opt.tune.freezeAt {
 		x.freeze(s)
 	}
 }

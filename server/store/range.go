@@ -7,7 +7,7 @@ import (
 )
 
 const recordColumns = `log.id, o0, o1, kind, log.flags, sender, recipient, stanza, body,
-	(SELECT jid FROM owners WHERE owners.id = o0), (SELECT jid FROM owners WHERE owners.id = o1)`
+	(SELECT jid FROM owners WHERE owners.id = o0 AND floor <= log.id), (SELECT jid FROM owners WHERE owners.id = o1 AND floor <= log.id)`
 
 // scanRecord reads recordColumns from column i on.
 func scanRecord(q *stmt, i int32) (r Record, owners [2]int64) {
@@ -213,35 +213,33 @@ func (s *Store) GetRecord(ctx context.Context, id uint64) (r Record, ok bool, er
 	return r, ok, err
 }
 
-// Count is the number of records in an owner's archive.
+// Count is the number of records in an owner's archive. It is kept, not
+// counted: what it costs does not depend on the archive, but for the time in
+// which records that were cut are being removed.
 func (s *Store) Count(ctx context.Context, owner string) (n int, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		id, floor, err := ownerRow(c, owner)
+		id, _, err := ownerRow(c, owner)
 		if err != nil || id == 0 {
 			return err
 		}
-		entries := s.tail.find(nil, id, max(floor, 1)-1, maxID, 1<<30, false, func(e *tailEntry) bool { return !e.indexed })
-		q := c.prep(`SELECT n, max(upto, ifnull((SELECT value FROM meta WHERE key = '` + metaWatermark + `'), 0)) FROM owners WHERE id = ?`).int(id)
+		// The tail first, then all of the rest in one statement, which is one
+		// state of the database.
+		entries := s.tail.find(nil, id, 0, maxID, 1<<30, false, func(e *tailEntry) bool { return !e.indexed })
+		q := c.prep(`WITH o AS (SELECT n, max(upto, ifnull((SELECT value FROM meta WHERE key = '` + metaWatermark + `'), 0)) AS upto,
+			max(floor, ifnull((SELECT value FROM meta WHERE key = '` + metaFloor + `'), 0)) AS floor FROM owners WHERE id = ?1)
+			SELECT n, upto, floor, (SELECT count(*) FROM log_owner WHERE owner = ?1 AND id < o.floor) FROM o`).int(id)
 		ok, err := q.next()
 		if !ok {
 			return err
 		}
-		stored, upto := q.colInt(0), q.colID(1)
-		q.reset()
-		for _, e := range entries {
-			if e.id > upto {
-				stored++
+		defer q.reset()
+		n = int(q.colInt(0) - q.colInt(3))
+		upto, floor := q.colID(1), q.colID(2)
+		for i := range entries {
+			if entries[i].id > upto && entries[i].id >= floor {
+				n++
 			}
 		}
-		if floor > 0 {
-			q := c.prep(`SELECT count(*) FROM log_owner WHERE owner = ? AND id < ?`).int(id).id(floor)
-			if _, err := q.next(); err != nil {
-				return err
-			}
-			stored -= q.colInt(0)
-			q.reset()
-		}
-		n = int(stored)
 		return nil
 	})
 	return n, err

@@ -18,7 +18,7 @@ var migrations = []string{schema1}
 // after the record (see index.go). peer and res are hashes: a match is
 // confirmed against the record's addresses.
 //
-// owners gives each bare JID a small number. n counts its rows in log_owner;
+// owners gives each bare JID a small number, never used again. n counts its rows in log_owner;
 // up to the id "upto" they are complete. Records below floor are cut from the
 // archive; jid is null when the account is gone; dirty rows have leftovers for
 // sweep.go to remove.
@@ -66,7 +66,7 @@ CREATE TABLE log_owner(
 CREATE INDEX log_peer ON log_owner(owner, peer, id, res);
 
 CREATE TABLE owners(
-	id    INTEGER PRIMARY KEY,
+	id    INTEGER PRIMARY KEY AUTOINCREMENT,
 	jid   TEXT UNIQUE,
 	n     INTEGER NOT NULL DEFAULT 0,
 	upto  INTEGER NOT NULL DEFAULT 0,
@@ -129,6 +129,17 @@ func (c *conn) queryInt(sql string) (v int64, ok bool, err error) {
 		s.reset()
 	}
 	return v, ok, err
+}
+
+// queryText is queryInt for a string.
+func (c *conn) queryText(sql string) (v string, err error) {
+	s := c.prep(sql)
+	ok, err := s.next()
+	if ok {
+		v = s.colText(0)
+		s.reset()
+	}
+	return v, err
 }
 
 func (c *conn) meta(key string) (uint64, error) {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 	// fault injection: while it blocks, the disk is stalled; with an error the
 	// transaction fails.
 	Gate func() error
+
+	tune tuning
 }
 
 func (o Options) withDefaults() Options {
@@ -55,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Readers <= 0 {
 		o.Readers = 4
+	}
+	if o.tune == (tuning{}) {
+		o.tune = defaultTuning
 	}
 	return o
 }
@@ -73,7 +79,10 @@ type Store struct {
 	// memory there is one connection, which the committer borrows too.
 	readers chan *conn
 
-	tail tail
+	tail  tail
+	count counters
+
+	sweeping atomic.Bool // w.sweep.pending, for Stats
 
 	w committer // the committer's goroutine's own
 }
@@ -116,6 +125,9 @@ func Open(o Options) (*Store, error) {
 			s.readers <- nil
 		}
 	}
+	if s.lock != nil {
+		syncDir(filepath.Dir(o.Path))
+	}
 	go s.run()
 	return s, nil
 }
@@ -156,6 +168,15 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// syncDir makes the creation of files durable. What does not let its
+// directories be synced, such as Windows, does not need it.
+func syncDir(path string) {
+	if d, err := os.Open(path); err == nil {
+		d.Sync()
+		d.Close()
+	}
+}
+
 const pageSize = 4096
 
 // openWriter opens a connection for the committer.
@@ -167,9 +188,17 @@ func (s *Store) openWriter() (*conn, error) {
 	script := fmt.Sprintf("PRAGMA page_size=%d; PRAGMA busy_timeout=5000; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;",
 		pageSize, s.opt.CacheBytes>>10)
 	if !s.inMemory() {
-		script += "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
+		script += "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
 	}
-	if err := c.exec(script); err != nil {
+	err = c.exec(script)
+	if err == nil && !s.inMemory() {
+		var mode string
+		mode, err = c.queryText("PRAGMA journal_mode=WAL")
+		if err == nil && mode != "wal" {
+			err = fmt.Errorf("journal mode is %s; does the file system have shared memory?", mode)
+		}
+	}
+	if err != nil {
 		c.close()
 		return nil, fmt.Errorf("store: open %s: %w", s.opt.Path, err)
 	}
@@ -182,7 +211,7 @@ func (s *Store) openReader() (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.exec("PRAGMA busy_timeout=5000; PRAGMA cache_size=-4096; PRAGMA query_only=ON; PRAGMA mmap_size=268435456"); err != nil {
+	if err := c.exec("PRAGMA busy_timeout=5000; PRAGMA cache_size=-4096; PRAGMA query_only=ON"); err != nil {
 		c.close()
 		return nil, err
 	}

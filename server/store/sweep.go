@@ -5,8 +5,6 @@ package store
 // sweeper removes the rows a few hundred at a time, in the transactions of
 // other batches and in idle time. What is noted survives a restart.
 
-const sweepRows = 200 // records removed in one transaction
-
 // sweeper removes what is cut.
 type sweeper struct {
 	pending bool   // there may be something to do
@@ -14,7 +12,7 @@ type sweeper struct {
 	floor   uint64 // of all, as in meta
 
 	c       *conn
-	hot     hotSpool
+	touched []uint64 // records changed in the current transaction
 	budget  int
 	waiting bool // the rest is in the tail, to be indexed first
 	next    uint64
@@ -36,8 +34,8 @@ func (w *sweeper) step(s *Store, g *group, idle bool) error {
 	if !w.pending {
 		return nil
 	}
-	w.hot = s.w.hot
-	w.c, w.budget, w.waiting, w.left, w.next = g.c, sweepRows, false, false, w.cursor
+	w.c, w.budget, w.waiting, w.left, w.next = g.c, s.opt.tune.sweepRows, false, false, w.cursor
+	w.touched = w.touched[:0]
 	floor, err := g.c.meta(metaFloor)
 	if err != nil {
 		return err
@@ -49,27 +47,36 @@ func (w *sweeper) step(s *Store, g *group, idle bool) error {
 		return err
 	}
 	if floor > 0 {
-		if err := w.all(&s.tail, floor); err != nil {
+		if g.log.appendsBelow(floor) {
+			w.left = true // they are in no tail yet
+		} else if err := w.all(&s.tail, floor); err != nil {
 			return err
 		}
 	}
-	return w.owners(&s.tail)
+	return w.owners(s, g)
 }
 
-// publish takes the step's outcome over after the commit.
+// publish takes the step's outcome over after the commit, and after the
+// group's own publish, which knows the records as they were before the step.
 func (w *sweeper) publish(s *Store) {
 	if !w.pending || w.c == nil {
 		return
 	}
 	w.cursor, w.pending, w.c = w.next, w.left, nil
-	s.w.index.all = w.waiting
+	for _, id := range w.touched {
+		s.w.hot.forget(id)
+	}
+	s.w.index.hurry = w.waiting
 }
 
 func (w *sweeper) abort() { w.c = nil }
 
 // all removes records below the floor of all.
 func (w *sweeper) all(t *tail, floor uint64) error {
-	top := min(floor, t.watermark+1)
+	top := floor
+	if !t.empty() {
+		top = min(floor, t.watermark+1) // what the tail has is indexed first
+	}
 	type row struct {
 		id     uint64
 		owners [2]int64
@@ -103,7 +110,7 @@ func (w *sweeper) all(t *tail, floor uint64) error {
 		w.left = true
 		return nil
 	}
-	if top < floor && !t.empty() {
+	if top < floor {
 		w.left, w.waiting = true, true
 		return nil
 	}
@@ -114,7 +121,7 @@ func (w *sweeper) all(t *tail, floor uint64) error {
 // orphan deals with a record that no archive has any more: it goes, or lives
 // on as a transient one while somebody waits for it.
 func (w *sweeper) orphan(id uint64) error {
-	w.hot.forget(id)
+	w.touched = append(w.touched, id)
 	q := w.c.prep(`SELECT 1 FROM spool WHERE id = ? LIMIT 1`).id(id)
 	waited, err := q.next()
 	if err != nil {
@@ -132,7 +139,7 @@ func (w *sweeper) orphan(id uint64) error {
 }
 
 // owners removes what accounts that went and cut archives leave.
-func (w *sweeper) owners(t *tail) error {
+func (w *sweeper) owners(s *Store, g *group) error {
 	after := int64(0)
 	for w.budget > 0 {
 		q := w.c.prep(`SELECT id, jid IS NULL, floor FROM owners WHERE dirty <> 0 AND id > ? ORDER BY id LIMIT 1`).int(after)
@@ -144,8 +151,11 @@ func (w *sweeper) owners(t *tail) error {
 		q.reset()
 		if dead {
 			floor = maxID
+		} else if g.log.appendsBelow(floor) {
+			w.left, after = true, owner // they are in no tail yet
+			continue
 		}
-		if err := w.owner(t, owner, dead, floor); err != nil {
+		if err := w.owner(&s.tail, owner, dead, floor); err != nil {
 			return err
 		}
 		after = owner
@@ -205,7 +215,7 @@ func (w *sweeper) ids(sql string, owner int64, floor uint64) ([]uint64, error) {
 
 // unlink takes a record out of an owner's archive.
 func (w *sweeper) unlink(owner int64, id uint64) error {
-	w.hot.forget(id)
+	w.touched = append(w.touched, id)
 	if err := unindex(w.c, owner, id); err != nil {
 		return err
 	}
@@ -229,7 +239,7 @@ func (w *sweeper) unlink(owner int64, id uint64) error {
 // unspool removes an owner's spool rows of a record, and a transient record
 // with the last of them.
 func (w *sweeper) unspool(owner int64, id uint64) error {
-	w.hot.forget(id)
+	w.touched = append(w.touched, id)
 	if err := w.c.prep(`DELETE FROM spool WHERE owner = ? AND id = ?`).int(owner).id(id).run(); err != nil {
 		return err
 	}

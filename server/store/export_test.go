@@ -1,0 +1,8 @@
+package store
+
+// Stepwise returns o with every background step made small, so that a few
+// dozen records take the ways that otherwise take tens of thousands.
+func (o Options) Stepwise() Options {
+	o.tune = tuning{freezeAt: 7, minSlice: 2, maxSlice: 3, idleSlice: 3, sweepRows: 2, maxHot: 3, maxOwners: 2}
+	return o
+}
