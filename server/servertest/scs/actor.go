@@ -36,6 +36,9 @@ func (a *actor) opens(ctx context.Context) error {
 		a.link = nil
 	}
 	a.optional = nil
+	if a.opt.Dial == nil {
+		return errors.New("Options.Dial is not set")
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.opt.Timeout)
 	defer cancel()
 	conn, err := a.opt.Dial(ctx, a.JID)

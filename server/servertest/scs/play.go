@@ -114,7 +114,7 @@ func (p *play) leave(ctx context.Context) {
 	}
 	for _, a := range p.actors {
 		if a.link != nil {
-			_, _ = a.link.awaitEnd(ctx, time.Until(deadline))
+			_ = a.link.awaitEnd(ctx, time.Until(deadline))
 			a.hangUp()
 		}
 	}
@@ -257,18 +257,27 @@ func (p *play) resumes(ctx context.Context, act *Act) error {
 	return nil
 }
 
+// isDisconnected waits for the end of the stream. Nothing but a stream error,
+// and what "may receive" announced, may come before it.
 func (p *play) isDisconnected(ctx context.Context, act *Act) error {
 	a := p.actors[act.Who]
-	last, err := a.link.awaitEnd(ctx, p.limit(act))
-	if err != nil {
-		return p.fail(act, "%s is still connected", a.Name)
+	deadline := time.Now().Add(p.limit(act))
+	for {
+		e, err := p.next(ctx, act, deadline, nil)
+		switch {
+		case err == nil && e.is(nsStream, "error"):
+		case err == nil:
+			return &Error{Script: p.script.Name, Line: act.Line,
+				Msg: fmt.Sprintf("%s received %s before the end of the stream", a.Name, describe(e)), Detail: e.String()}
+		case errors.Is(err, errTimeout):
+			return p.fail(act, "%s is still connected", a.Name)
+		case ctx.Err() != nil:
+			return p.wrap(act, err)
+		default:
+			a.hangUp()
+			return nil
+		}
 	}
-	if last != nil && !last.is(nsStream, "error") {
-		return &Error{Script: p.script.Name, Line: act.Line,
-			Msg: fmt.Sprintf("%s received %s before the end of the stream", a.Name, describe(last)), Detail: last.String()}
-	}
-	a.hangUp()
-	return nil
 }
 
 func (p *play) limit(act *Act) time.Duration {

@@ -146,7 +146,7 @@ func (l *link) closeStream(ctx context.Context, d time.Duration) error {
 		l.cut()
 		return err
 	}
-	_, err := l.awaitEnd(ctx, d)
+	err := l.awaitEnd(ctx, d)
 	l.cut()
 	return err
 }
@@ -159,19 +159,18 @@ func (l *link) sendClose(limit time.Duration) error {
 	return l.write("</stream:stream>", limit)
 }
 
-// awaitEnd reads on until the stream ends and returns the last element before
-// the end, nil if there was none.
-func (l *link) awaitEnd(ctx context.Context, d time.Duration) (last *Element, err error) {
+// awaitEnd drops what still comes until the stream ends. It returns an error
+// when that takes longer than d.
+func (l *link) awaitEnd(ctx context.Context, d time.Duration) error {
 	deadline := time.Now().Add(d)
 	for {
-		e, err := l.box.next(ctx, time.Until(deadline))
+		_, err := l.box.next(ctx, time.Until(deadline))
 		switch {
 		case err == nil:
-			last = e.elem
 		case errors.Is(err, errTimeout), ctx.Err() != nil:
-			return last, err
+			return err
 		default:
-			return last, nil
+			return nil
 		}
 	}
 }
