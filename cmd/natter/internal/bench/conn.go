@@ -3,7 +3,9 @@ package bench
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"time"
@@ -118,6 +120,20 @@ func (c *conn) flush() error {
 	_, err := c.Write(c.out)
 	c.out = c.out[:0]
 	return err
+}
+
+// closed reads until the server has closed the connection, after this side has
+// closed the stream (RFC 6120 §4.4).
+func (c *conn) closed() error {
+	for {
+		_, _, err := c.element()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("waiting for the server to close: %w", err)
+		}
+	}
 }
 
 // bye closes the stream and the connection without waiting for the answer.

@@ -75,8 +75,10 @@ func (run *offlineRun) online(ctx context.Context, i int) (*conn, error) {
 }
 
 // leave sends presence, takes what comes before the answer to a ping, and closes.
+// It returns when the server has closed too: before that, the account may still
+// count as online, and a message for it would go to a client that is not there.
 func (run *offlineRun) leave(c *conn) error {
-	defer c.bye()
+	defer c.Close()
 	if err := c.SetDeadline(time.Now().Add(loginDeadline)); err != nil {
 		return err
 	}
@@ -88,9 +90,12 @@ func (run *offlineRun) leave(c *conn) error {
 	}
 	if run.o.SM { // what came is confirmed, so it does not come again
 		c.ack()
-		return c.flush()
 	}
-	return nil
+	c.out = append(c.out, "</stream:stream>"...)
+	if err := c.flush(); err != nil {
+		return err
+	}
+	return c.closed()
 }
 
 // store sends everything and returns when the server has taken it in.
