@@ -75,6 +75,10 @@ class Client:
         """Waits for jid's request for our presence and approves it."""
         raise NotImplementedError
 
+    async def remove(self, jid: str) -> None:
+        """Takes jid off the contact list, and with that ends both subscriptions."""
+        raise NotImplementedError
+
     async def online(self) -> bool:
         """Whether it is logged in."""
         raise NotImplementedError

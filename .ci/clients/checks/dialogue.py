@@ -36,6 +36,7 @@ class Dialogue:
             (f'exchanges {BURST} messages each way at once, in order', self.burst),
             ('receives offline messages after reconnect, in order', lambda: self.offline(b, a)),
             (f'leaves offline messages for {b.kind}', lambda: self.offline(a, b)),
+            (f'removes {b.kind} from its contacts, who sees it go', self.remove),
             ('showed no message twice', self.once),
             ('logged no complaint about the protocol', self.content),
         ]
@@ -97,6 +98,11 @@ class Dialogue:
         await receiver.status('online')
         await receiver.hears(sender.jid, texts, since=mark, delayed=True)
         await sender.sees(receiver.jid, 'online', since=theirs)
+
+    async def remove(self) -> None:
+        mark = self.b.events.mark
+        await self.a.remove(self.b.jid)
+        await self.b.sees(self.a.jid, 'offline', since=mark)
 
     async def once(self) -> None:
         for client in (self.a, self.b):

@@ -102,6 +102,9 @@ class Gajim(Client):
         await self.events.expect(f'request from {jid}', lambda e: e['kind'] == 'request' and e['jid'] == jid)
         await self._do('accept', jid)
 
+    async def remove(self, jid: str) -> None:
+        await self._do('remove', jid)
+
     async def online(self) -> bool:
         return not self._offline
 

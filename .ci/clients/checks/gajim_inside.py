@@ -134,6 +134,10 @@ class Driver:
     def do_accept(self, jid):
         self._module('Presence').subscribed(jid)
 
+    def do_remove(self, jid):
+        from nbxmpp.protocol import JID
+        self._module('Roster').delete_item(JID.from_string(jid))
+
     def do_status(self, show, text):
         from gajim.common import app
         app.get_client(ACCOUNT).change_status(show, text)

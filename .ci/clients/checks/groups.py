@@ -14,7 +14,7 @@ from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
 from .pidgin import Pidgin
 from .profanity import Profanity
-from .servers import Running
+from .servers import Prosody, Running
 from .slix import Slixmpp, SlixmppDirect, SlixmppPlus
 from .trouble import certificate, crash, resume, wrong_password
 
@@ -41,7 +41,9 @@ class Context:
 
 
 async def offers(context: Context) -> list[Step]:
-    """What the server says of itself, looked at without a client."""
+    """What natter promises of itself, looked at without a client."""
+    if isinstance(context.source, Prosody):
+        return []
     offer = context.source.offer
 
     async def only_tls() -> None:

@@ -136,6 +136,12 @@ class Pidgin(Client):
         # approve.pl has answered by the time the signal comes.
         await self.events.expect(f'request from {jid}', lambda e: e['kind'] == 'request' and e['jid'] == jid)
 
+    async def remove(self, jid: str) -> None:
+        buddy = await self._call('PurpleFindBuddy', 'is', self._account, jid)
+        group = await self._call('PurpleBuddyGetGroup', 'i', buddy)
+        await self._call('PurpleAccountRemoveBuddy', 'iii', self._account, buddy, group)
+        await self._call('PurpleBlistRemoveBuddy', 'i', buddy)
+
     async def online(self) -> bool:
         return bool(await self._call('PurpleAccountIsConnected', 'i', self._account))
 

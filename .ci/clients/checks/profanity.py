@@ -120,6 +120,9 @@ class Profanity(Client):
         await self._keys(f'/sub allow {jid}')
         await self._open(jid)
 
+    async def remove(self, jid: str) -> None:
+        await self._keys(f'/roster remove {jid}')
+
     async def online(self) -> bool:
         return self._online
 

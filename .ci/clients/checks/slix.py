@@ -112,6 +112,10 @@ class Slixmpp(Client):
         await self.events.expect(f'request from {jid}', lambda e: e['kind'] == 'request' and e['jid'] == jid)
         self.xmpp.send_presence(pto=jid, ptype='subscribed')
 
+    async def remove(self, jid: str) -> None:
+        # del_roster_item would send an unsubscribe of its own first.
+        await self.xmpp.update_roster(jid, subscription='remove', timeout=10)
+
     async def online(self) -> bool:
         return self.xmpp is not None
 
