@@ -75,7 +75,7 @@ func (a *Account) newSession(jid stanza.JID, b Binding) *Session {
 	s := &Session{
 		Origin:  *NewOrigin(jid),
 		Account: a, Resource: jid.Resource(), Full: jid.String(),
-		ID: NewID(), Since: time.Now(), Remote: b.Remote, Out: b.Out,
+		ID: NewID(), Since: time.Now(), Remote: b.Remote, Out: counted{b.Out},
 	}
 	s.Lang = b.Lang
 	s.Origin.Session = s

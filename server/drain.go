@@ -104,6 +104,7 @@ func (a *Account) drainPage(t *Turn, s *Session, page []store.SpoolRecord) bool 
 		a.spool.bytes -= int64(len(r.Record.Stanza))
 	}
 	a.spool.count -= sent
+	t.drained(sent)
 	if err := t.Commit(&b, nil); err != nil {
 		return false
 	}

@@ -2,7 +2,10 @@ package server
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
+	"time"
 
 	"natter/server/auth"
 	"natter/server/store"
@@ -44,6 +47,51 @@ func (h *Host) Accounts() []string {
 	}
 	return list
 }
+
+// EachAccount calls fn with every account, in order of the localparts, and when
+// it was made.
+func (h *Host) EachAccount(ctx context.Context, fn func(local string, created time.Time) error) error {
+	after := ""
+	for {
+		page, err := h.Server.Store.ListKind(ctx, h.Name, kindAccount, after, "", store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, doc := range page {
+			var a accountDoc
+			if err := json.Unmarshal(doc.Data, &a); err != nil {
+				return fmt.Errorf("account %s: %w", h.account(doc.Account), err)
+			}
+			if err := fn(doc.Account, a.Created); err != nil {
+				return err
+			}
+			after = doc.Account
+		}
+		if len(page) < store.MaxPage {
+			return nil
+		}
+	}
+}
+
+// Created returns when an account was made. The error is ErrUnknown where there
+// is none.
+func (h *Host) Created(local string) (time.Time, error) {
+	var a accountDoc
+	doc, ok, err := h.Get(nil, local, kindAccount, "")
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case !ok:
+		return time.Time{}, ErrUnknown
+	}
+	if err := json.Unmarshal(doc.Data, &a); err != nil {
+		return time.Time{}, fmt.Errorf("account %s: %w", h.account(local), err)
+	}
+	return a.Created, nil
+}
+
+// Settled waits until no removal of an account with this name is under way.
+func (h *Host) Settled(ctx context.Context, local string) error { return h.names.wait(ctx, local) }
 
 // use wires the modules into the host's tables.
 func (h *Host) use(modules []*Module) {

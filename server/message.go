@@ -203,6 +203,7 @@ func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *
 		a.spool.count++
 		a.spool.bytes += size
 		p.Stored = true
+		t.spooled(1)
 	}
 	stamp.Tail = stamp.Tail[:tail]
 	return t.srv.commitMessage(t, p.Origin, a, &b, rec.Stanza)

@@ -87,6 +87,18 @@ const (
 	stages
 )
 
+var stageNames = [stages]string{
+	"FromAccount", "ToAccount", "ToSession", "Sent", "Stored", "Undelivered", "SessionEnded",
+}
+
+// String returns the stage's name, "" beyond the last stage.
+func (s Stage) String() string {
+	if s >= stages {
+		return ""
+	}
+	return stageNames[s]
+}
+
 // Kinds a hook is consulted for.
 const (
 	OnMessage = 1 << iota

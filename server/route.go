@@ -8,6 +8,9 @@ import (
 // stanza has been validated by the scanner; it is valid during the call.
 // docs/routing.md is this file as a table.
 func (srv *Server) Route(t *Turn, o *Origin, st *stanza.Stanza) {
+	if o.Session != nil {
+		t.received(st.Kind)
+	}
 	if st.Kind == stanza.Presence && o.Session != nil {
 		srv.presenceFrom(t, o, st)
 		return

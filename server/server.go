@@ -37,6 +37,7 @@ type Server struct {
 	Config Config
 	Log    *slog.Logger
 	Store  *store.Store
+	Stats  Stats
 
 	hosts map[string]*Host
 	reg   *registry

@@ -2,6 +2,8 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"natter/server/store"
 )
@@ -19,6 +21,9 @@ type Turn struct {
 	tickets int
 	// Acks, when set, is the acknowledged stream whose stanza is in hand.
 	Acks Acks
+
+	tally tally
+	shard uint32 // where tally is added up
 }
 
 // Acks is an inbound stream that tells its client what has been handled
@@ -32,7 +37,10 @@ type Acks interface {
 	Done(t *Turn, h uint32)
 }
 
-var turns = sync.Pool{New: func() any { return new(Turn) }}
+// turns are kept per core, and so is the shard that each of them counts to.
+var turns = sync.Pool{New: func() any { return &Turn{shard: turnCount.Add(1) % statShards} }}
+
+var turnCount atomic.Uint32
 
 // Turn starts a turn; End gives it back.
 func (srv *Server) Turn() *Turn {
@@ -55,6 +63,7 @@ func (t *Turn) Touch(d Deliverer) { t.touched = append(t.touched, d) }
 // Flush writes what this turn has queued so far, without ending it. Handlers
 // call it before a read that may block.
 func (t *Turn) Flush() {
+	t.settle() // before anybody can see what was counted
 	for i := 0; i < len(t.touched); i++ { // a flush may touch further streams
 		t.touched[i].Flush(t)
 		t.touched[i] = nil
@@ -65,6 +74,7 @@ func (t *Turn) Flush() {
 // End flushes and gives the turn back; t must not be used after.
 func (t *Turn) End() {
 	t.Flush()
+	t.settle()
 	t.tickets, t.Acks = 0, nil
 	if cap(t.touched) > 4096 {
 		t.touched = nil
@@ -92,7 +102,9 @@ func (t *Turn) Commit(b *store.Batch, then func(*Turn, error)) error {
 	if acks != nil {
 		h = acks.Ticket(b)
 	}
+	began := time.Now()
 	b.Then = func(err error) {
+		srv.Stats.commit.observe(time.Since(began))
 		if err != nil {
 			srv.Log.Error("commit failed", "err", err)
 		}

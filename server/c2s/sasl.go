@@ -56,6 +56,7 @@ func (c *conn) sasl(t *server.Turn, st *stanza.Stanza, name string, deadline tim
 		c.reply(t, "challenge", out)
 		return nil
 	}
+	c.c2s.core.Stats.Login(true)
 	l.user, l.exchange = l.exchange.Username(), nil
 	c.reply(t, "success", out)
 	c.restart() // what was sent ahead is read on: it is the same connection
@@ -81,6 +82,9 @@ func (c *conn) failed(t *server.Turn, err error) error {
 	}
 	if f.Err != nil {
 		c.c2s.core.Log.Error("login failed", "remote", c.remote, "err", f.Err)
+	}
+	if f.Condition != auth.Aborted {
+		c.c2s.core.Stats.Login(false)
 	}
 	b := []byte("<failure xmlns='" + nsSASL + "'><" + string(f.Condition) + "/>")
 	if f.Text != "" {
