@@ -78,17 +78,6 @@ func (s *Store) commitGroup(group []*Batch) {
 		bytes += b.Bytes()
 	}
 	err := s.transact(group)
-	if err != nil && len(group) > 1 && !diskError(err) {
-		// SQLite refuses something in a batch: that must not take the others
-		// with it, so each has a transaction of its own.
-		for _, b := range group {
-			b.err = nil
-			if err := s.transact([]*Batch{b}); err != nil && b.err == nil {
-				b.err = err
-			}
-		}
-		err = nil
-	}
 	s.queue.finished(len(group), bytes)
 	for _, b := range group {
 		if err != nil {
@@ -103,16 +92,6 @@ func (s *Store) commitGroup(group []*Batch) {
 			then(b.err)
 		}
 	}
-}
-
-// diskError tells errors of the disk, which meet every batch alike, from
-// those of what was to be written.
-func diskError(err error) bool {
-	switch codeOf(err) {
-	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE:
-		return false
-	}
-	return true
 }
 
 // transact writes a group in one transaction. A batch whose condition fails

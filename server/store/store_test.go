@@ -8,16 +8,6 @@ import (
 	"natter/server/store/storetest"
 )
 
-func open(t *testing.T, path string) *store.Store {
-	t.Helper()
-	s, err := store.Open(store.Options{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
 // TestConformance runs the suite over every way a store is opened, and with
 // its background work in steps so small that they come between all others.
 func TestConformance(t *testing.T) {
