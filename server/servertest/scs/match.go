@@ -4,97 +4,14 @@ import (
 	"encoding/xml"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 )
 
 // captures holds the values that {scansion:capture:NAME} has seen.
 type captures map[string]string
 
+// xmlLang is the one attribute that strictness does not forbid.
 var xmlLang = xml.Name{Space: nsXML, Local: "lang"}
-
-const (
-	anyValue    = "{scansion:any}"
-	absentValue = "{scansion:absent}"
-	captureHead = "{scansion:capture:"
-	regexpHead  = "{scansion:regexp:"
-	notHead     = "{scansion:not:"
-)
-
-// cutMatcher returns what stands between the head of a matcher and its
-// closing brace, and whether the value is such a matcher.
-func cutMatcher(value, head string) (string, bool) {
-	rest, ok := strings.CutPrefix(value, head)
-	if !ok {
-		return "", false
-	}
-	return strings.CutSuffix(rest, "}")
-}
-
-// checkMatchers reports the first value in the tree that looks like a matcher
-// and is none.
-func checkMatchers(e *Element) error {
-	for _, a := range e.Attrs {
-		switch {
-		case a.Name.Space != nsScansion:
-			if err := checkMatcher(a.Value); err != nil {
-				return err
-			}
-		case a.Name.Local != "strict" && a.Name.Local != "absent":
-			return fmt.Errorf("unknown attribute scansion:%s", a.Name.Local)
-		case a.Value != "true" && a.Value != "false":
-			return fmt.Errorf("scansion:%s is neither true nor false", a.Name.Local)
-		}
-	}
-	if err := checkMatcher(e.Text()); err != nil {
-		return err
-	}
-	for _, k := range e.Elements() {
-		if err := checkMatchers(k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkMatcher(value string) error {
-	if !strings.HasPrefix(value, "{scansion:") || value == anyValue || value == absentValue {
-		return nil
-	}
-	if _, ok := cutMatcher(value, notHead); ok {
-		return nil
-	}
-	if name, ok := cutMatcher(value, captureHead); ok && isCaptureName(name) {
-		return nil
-	}
-	if re, ok := cutMatcher(value, regexpHead); ok {
-		_, err := regexp.Compile(re)
-		return err
-	}
-	return fmt.Errorf("unknown matcher %s", value)
-}
-
-func isCaptureName(s string) bool {
-	return s != "" && !strings.ContainsAny(s, "{}$' \t\r\n")
-}
-
-// captureNames lists the names that the tree captures.
-func captureNames(e *Element) []string {
-	var names []string
-	for _, a := range e.Attrs {
-		if name, ok := cutMatcher(a.Value, captureHead); ok {
-			names = append(names, name)
-		}
-	}
-	if name, ok := cutMatcher(e.Text(), captureHead); ok {
-		names = append(names, name)
-	}
-	for _, k := range e.Elements() {
-		names = append(names, captureNames(k)...)
-	}
-	return names
-}
 
 // mismatch says where and why two elements differ.
 type mismatch struct {
@@ -203,38 +120,6 @@ func matchText(want, got *Element, path string, caps captures) *mismatch {
 	return nil
 }
 
-// matchValue compares one value and notes what it captures.
-func matchValue(want, got string, caps captures) bool {
-	if !strings.HasPrefix(want, "{scansion:") {
-		return want == got
-	}
-	if name, ok := cutMatcher(want, captureHead); ok {
-		if kept, ok := caps[name]; ok {
-			return kept == got
-		}
-		caps[name] = got
-		return true
-	}
-	if re, ok := cutMatcher(want, regexpHead); ok {
-		compiled, err := regexp.Compile("^(?:" + re + ")$")
-		return err == nil && compiled.MatchString(got)
-	}
-	if v, ok := cutMatcher(want, notHead); ok {
-		return v != got
-	}
-	return want == anyValue
-}
-
-// resolve shows the kept value in place of a capture, for messages.
-func resolve(want string, caps captures) string {
-	if name, ok := cutMatcher(want, captureHead); ok {
-		if kept, ok := caps[name]; ok {
-			return kept
-		}
-	}
-	return want
-}
-
 // matchInOrder is the strict rule for children: the same elements in the same
 // order.
 func matchInOrder(want, got *Element, path string, caps captures) *mismatch {
@@ -313,47 +198,4 @@ func explainLone(want, lone *Element, gs []*Element, pairs []int, path string, c
 		}
 	}
 	return &mismatch{path, fmt.Sprintf("child <%s xmlns=%q> is missing", lone.Name.Local, lone.Name.Space)}
-}
-
-// pairUp gives each of n wanted things one of m offered things that fits it,
-// no thing twice: pairs[w] is the offer for w. If that cannot be done, lone
-// is a wanted thing left over (and pairs[lone] is -1); otherwise it is -1.
-// It is Kuhn's augmenting-path algorithm; fits is asked once for each pair.
-func pairUp(n, m int, fits func(w, g int) bool) (pairs []int, lone int) {
-	edges := make([][]int, n)
-	for w := range n {
-		for g := range m {
-			if fits(w, g) {
-				edges[w] = append(edges[w], g)
-			}
-		}
-	}
-	owner := slices.Repeat([]int{-1}, m)
-	var claim func(w int, seen []bool) bool
-	claim = func(w int, seen []bool) bool {
-		for _, g := range edges[w] {
-			if seen[g] {
-				continue
-			}
-			seen[g] = true
-			if owner[g] < 0 || claim(owner[g], seen) {
-				owner[g] = w
-				return true
-			}
-		}
-		return false
-	}
-	lone = -1
-	for w := range n {
-		if !claim(w, make([]bool, m)) && lone < 0 {
-			lone = w
-		}
-	}
-	pairs = slices.Repeat([]int{-1}, n)
-	for g, w := range owner {
-		if w >= 0 {
-			pairs[w] = g
-		}
-	}
-	return pairs, lone
 }

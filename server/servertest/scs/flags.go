@@ -1,0 +1,214 @@
+package scs
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// flags are what `natter test` takes.
+type flags struct {
+	host, domain, tls, ca            string
+	insecure, register, fresh, plain bool
+	timeout, quiet                   time.Duration
+	repeat, parallel                 int
+	only, skip                       string
+	junit                            string
+	passPresence                     bool
+	tap, check, verbose              bool
+	files                            []string
+}
+
+const usage = `Usage: natter test [flags] FILE.scs|DIRECTORY...
+
+Plays scripts of XMPP conversations against a server and reports what differs.
+
+`
+
+func parseFlags(args []string, stderr io.Writer) (*flags, error) {
+	f := &flags{}
+	set := flag.NewFlagSet("natter test", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.StringVar(&f.host, "host", "127.0.0.1:5222", "`address` of the server's client port")
+	set.StringVar(&f.domain, "domain", "localhost", "`domain` to use where the scripts say localhost")
+	set.StringVar(&f.tls, "tls", "starttls", "starttls, direct or none")
+	set.StringVar(&f.ca, "ca", "", "PEM `file` of the authority that signed the server's certificate")
+	set.BoolVar(&f.insecure, "insecure", false, "accept any certificate")
+	set.BoolVar(&f.plain, "plain", false, "allow the PLAIN mechanism without TLS")
+	set.BoolVar(&f.register, "register", false, "register missing accounts (XEP-0077)")
+	set.BoolVar(&f.fresh, "fresh", false, "register new accounts for every script and remove them after it")
+	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "time limit of a step")
+	set.DurationVar(&f.quiet, "quiet", 300*time.Millisecond, "how long \"receives nothing\" watches")
+	set.BoolVar(&f.passPresence, "pass-presence", false, "pass over presence where a message or IQ is expected")
+	set.IntVar(&f.repeat, "repeat", 1, "play every script this `often`")
+	set.IntVar(&f.parallel, "parallel", 1, "play this `many` scripts at a time (with --fresh, unless they share no account)")
+	set.StringVar(&f.only, "only-tags", "", "play only scripts with one of these `tags`, separated by commas")
+	set.StringVar(&f.skip, "skip-tags", "", "leave out scripts with one of these `tags`")
+	set.StringVar(&f.junit, "junit", "", "write a JUnit report to this `file`")
+	set.BoolVar(&f.tap, "tap", false, "report as TAP on standard output")
+	set.BoolVar(&f.check, "check", false, "only parse the scripts")
+	set.BoolVar(&f.verbose, "verbose", false, "show every act and every element on standard error")
+	set.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		set.VisitAll(func(f *flag.Flag) {
+			name, text := flag.UnquoteUsage(f)
+			fmt.Fprintf(stderr, "  --%-24s %s\n", strings.TrimSpace(f.Name+" "+name), text)
+		})
+	}
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	f.files = set.Args()
+	switch {
+	case len(f.files) == 0:
+		set.Usage()
+		return nil, errors.New("no script given")
+	case f.repeat < 1 || f.parallel < 1:
+		return nil, errors.New("--repeat and --parallel are at least 1")
+	case f.tls != "starttls" && f.tls != "direct" && f.tls != "none":
+		return nil, fmt.Errorf("--tls %s is none of starttls, direct, none", f.tls)
+	}
+	return f, nil
+}
+
+// options makes the options of a play from the command line.
+func (f *flags) options() (Options, error) {
+	var dialer net.Dialer
+	host := f.host
+	if _, _, err := net.SplitHostPort(host); err != nil {
+		host = net.JoinHostPort(host, "5222")
+	}
+	opt := Options{
+		Dial:      func(ctx context.Context, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", host) },
+		DirectTLS: f.tls == "direct", PlainPassword: f.plain, Timeout: f.timeout, Quiet: f.quiet,
+		PassPresence: f.passPresence,
+	}
+	if f.tls != "none" {
+		config, err := f.tlsConfig()
+		if err != nil {
+			return opt, err
+		}
+		opt.TLS = config
+	}
+	if f.register || f.fresh {
+		bare := opt
+		opt.EnsureAccount = func(ctx context.Context, jid, password string) error {
+			return Register(ctx, bare, jid, password)
+		}
+	}
+	return opt, nil
+}
+
+func (f *flags) tlsConfig() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.insecure}
+	if f.ca == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(f.ca)
+	if err != nil {
+		return nil, err
+	}
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", f.ca)
+	}
+	return config, nil
+}
+
+// load parses the scripts and makes the jobs, in order; what the tags leave
+// out comes back as skipped. All errors are reported at once.
+func (f *flags) load() (jobs []job, skipped []outcome, err error) {
+	files, err := expandFiles(f.files)
+	if err != nil {
+		return nil, nil, err
+	}
+	var errs []error
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		text := string(source)
+		if f.domain != "localhost" {
+			text = renameDomain(text, f.domain)
+		}
+		script, err := Parse(file, text)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		j := job{name: file, title: script.Title, source: text, script: script}
+		if why := f.leavesOut(script); why != "" {
+			skipped = append(skipped, outcome{job: j, skipped: why})
+			continue
+		}
+		for i := range f.repeat {
+			if f.repeat > 1 {
+				j.repeat = i + 1
+			}
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, skipped, errors.Join(errs...)
+}
+
+// leavesOut says why the tags keep a script from being played, "" when they
+// do not.
+func (f *flags) leavesOut(s *Script) string {
+	if tags := splitTags(f.only); len(tags) > 0 && !slices.ContainsFunc(tags, s.HasTag) {
+		return "has none of the tags " + f.only
+	}
+	for _, tag := range splitTags(f.skip) {
+		if s.HasTag(tag) {
+			return "tag " + tag
+		}
+	}
+	return ""
+}
+
+func splitTags(list string) []string {
+	var tags []string
+	for tag := range strings.SplitSeq(list, ",") {
+		if tag = strings.TrimSpace(tag); tag != "" {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
+}
+
+// expandFiles replaces directories by the scripts in them, sorted.
+func expandFiles(args []string) ([]string, error) {
+	var files []string
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, arg)
+			continue
+		}
+		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && strings.HasSuffix(path, ".scs") {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
