@@ -10,6 +10,7 @@ import (
 	"natter/server/xep/last"
 	"natter/server/xep/ping"
 	"natter/server/xep/private"
+	"natter/server/xep/register"
 	"natter/server/xep/session"
 	xtime "natter/server/xep/time"
 	"natter/server/xep/version"
@@ -31,5 +32,6 @@ func All(h *server.Host) []*server.Module {
 		xtime.New(h),
 		last.New(h),
 		private.New(h),
+		register.New(h),
 	}
 }

@@ -1,0 +1,221 @@
+// Package register implements XEP-0077 In-Band Registration, version 2.4, on the
+// server's side: an account is made before login where the configuration allows
+// it, and its owner changes the password or removes the account at any time.
+//
+// No data form is offered: nothing is asked for but the fields that every client
+// knows (§4 recommends forms for more than that).
+package register
+
+import (
+	"errors"
+	"slices"
+
+	"natter/server"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+const (
+	ns      = "jabber:iq:register"
+	feature = "<register xmlns='http://jabber.org/features/iq-register'/>" // §8
+)
+
+type module struct {
+	host  *server.Host
+	limit *limit // nil: none
+}
+
+// New makes the module.
+func New(h *server.Host) *server.Module {
+	m := &module{host: h}
+	// A server for tests is asked for many accounts by one address.
+	if cfg := &h.Server.Config; !cfg.NoLimits && !cfg.Dev {
+		m.limit = newLimit()
+	}
+	return &server.Module{
+		Name: "register", XEP: "0077 2.4", Summary: "a new account, a new password or the account's removal from within a client",
+		Features:          []string{ns},
+		StreamFeatureFunc: m.feature,
+		IQ: []server.IQHandler{
+			{Type: stanza.Get, NS: ns, Name: "query", To: server.BeforeLogin, Handle: m.fields},
+			{Type: stanza.Set, NS: ns, Name: "query", To: server.BeforeLogin, Handle: m.create},
+			{Type: stanza.Get, NS: ns, Name: "query", To: server.AtHost | server.AtSelf, Handle: m.registered},
+			{Type: stanza.Set, NS: ns, Name: "query", To: server.AtHost | server.AtSelf, Handle: m.change},
+		},
+	}
+}
+
+func (m *module) open() bool { return m.host.Server.Config.Register }
+
+func (m *module) feature(authenticated bool) string {
+	if authenticated || !m.open() {
+		return ""
+	}
+	return feature
+}
+
+// closed is what a host answers that does not register strangers (§3.1).
+func closed() error {
+	return stanza.ServiceUnavailable("accounts are not made in band here; ask who runs the server")
+}
+
+// fields tells a stranger what an account takes (§3.1).
+func (m *module) fields(q *server.IQ) error {
+	if !m.open() {
+		return closed()
+	}
+	q.Reply(q.Turn, []byte("<query xmlns='"+ns+"'>"+
+		"<instructions>Choose a name and a password for the new account.</instructions>"+
+		"<username/><password/></query>"))
+	return nil
+}
+
+// create makes an account for a stranger (§3.1).
+func (m *module) create(q *server.IQ) error {
+	f := read(q)
+	switch {
+	case !m.open():
+		return closed()
+	case f.remove:
+		return unexpected() // §3.2: a stranger has nothing to cancel
+	case f.username == "" || f.password == "":
+		return stanza.NotAcceptable("both a name and a password are needed")
+	case !m.limit.allow(q.Remote):
+		e := stanza.NotAcceptable("too many accounts were asked for from your address; try again later") // §3.1.1
+		e.Type = stanza.Wait
+		return e
+	case m.reserved(f.username):
+		return taken()
+	}
+	q.Turn.Flush() // hashing the password takes a while
+	k := q.Keep()
+	err := m.host.CreateLater(q.Turn, f.username, f.password, func(t *server.Turn, err error) {
+		if err != nil {
+			k.Fail(t, refusal(err))
+			return
+		}
+		k.Reply(t, nil)
+	})
+	if err != nil {
+		return refusal(err)
+	}
+	return server.Pending
+}
+
+// reserved reports whether a name is an administrator's: that account is made by
+// whoever runs the server, not by who comes first, except for tests.
+func (m *module) reserved(username string) bool {
+	j, err := stanza.ParseJID(username + "@" + m.host.Name)
+	return err == nil && !m.host.Server.Config.Dev && slices.Contains(m.host.Server.Config.Admins, j.String())
+}
+
+// registered tells an account's owner of the account (§3.1).
+func (m *module) registered(q *server.IQ) error {
+	if !m.own(q) {
+		return closed()
+	}
+	b := stanza.AppendOpen(nil, "query", "xmlns", ns)
+	b = append(b, "<registered/><instructions>You have an account here. Its password can be changed, and it can be removed.</instructions>"...)
+	b = stanza.AppendElement(b, "username", q.Session().Account.Local)
+	b = append(b, "<password/>"...)
+	q.Reply(q.Turn, stanza.AppendClose(b, "query"))
+	return nil
+}
+
+// change handles what an account's owner may ask for: its removal (§3.2) or
+// another password (§3.3).
+func (m *module) change(q *server.IQ) error {
+	f := read(q)
+	switch {
+	case f.remove && f.others > 0:
+		return stanza.BadRequest("<remove/> stands alone")
+	case !m.own(q):
+		if f.remove {
+			return stanza.RegistrationRequired("you have no account here")
+		}
+		return closed()
+	case !q.Session().Out.TLS() && !m.host.Server.Config.Dev:
+		return stanza.NotAuthorized("that is done over an encrypted connection only")
+	case f.remove:
+		return m.remove(q)
+	case f.username == "" || f.password == "":
+		return stanza.BadRequest("both your name and the new password are needed")
+	case !m.isOwn(q, f.username):
+		return stanza.NotAcceptable("the name is not that of your account")
+	}
+	return m.setPassword(q, f.password)
+}
+
+func (m *module) setPassword(q *server.IQ, password string) error {
+	q.Turn.Flush() // the store is read, and hashing takes a while
+	b, err := m.host.SetPassword(q.Session().Account.Local, password)
+	if err != nil {
+		return refusal(err)
+	}
+	k := q.Keep()
+	err = q.Turn.Commit(b, func(t *server.Turn, err error) {
+		if err != nil {
+			k.Fail(t, refusal(err))
+			return
+		}
+		k.Reply(t, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return server.Pending
+}
+
+// remove removes the sender's account. The core ends its sessions after the
+// answer has gone out.
+func (m *module) remove(q *server.IQ) error {
+	k := q.Keep()
+	err := m.host.Remove(q.Turn, q.Session().Account.Local, func(t *server.Turn, err error) {
+		if err != nil {
+			k.Fail(t, refusal(err))
+			return
+		}
+		k.Reply(t, nil)
+	})
+	if err != nil {
+		return refusal(err)
+	}
+	return server.Pending
+}
+
+// own reports whether the request comes from a session of an account of this
+// host.
+func (m *module) own(q *server.IQ) bool {
+	s := q.Session()
+	return s != nil && s.Account.Host == m.host
+}
+
+// isOwn reports whether a name stands for the sender's account. Some clients give
+// the bare JID, as the forms in §3.3 do.
+func (m *module) isOwn(q *server.IQ, username string) bool {
+	a := q.Session().Account
+	j, err := stanza.ParseJID(username + "@" + m.host.Name)
+	if err != nil || j != a.JID {
+		j, err = stanza.ParseJID(username)
+	}
+	return err == nil && j == a.JID
+}
+
+// refusal turns what account management reports into what is answered.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, server.ErrExists):
+		return taken()
+	case errors.Is(err, server.ErrUnknown): // removed a moment ago
+		return stanza.RegistrationRequired("the account is gone")
+	case errors.Is(err, store.ErrConflict):
+		e := stanza.Conflict("the account was changed by somebody else at the same time; try again")
+		e.Type = stanza.Wait
+		return e
+	}
+	return err
+}
+
+func taken() error { return stanza.Conflict("the name is taken") }
+
+func unexpected() error { return stanza.UnexpectedRequest("log in first") }
