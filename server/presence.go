@@ -130,7 +130,11 @@ func (srv *Server) subscriptionFrom(t *Turn, s *Session, st *stanza.Stanza, to s
 	a.mu.Unlock()
 	if err != nil {
 		srv.Bounce(t, &s.Origin, st, srv.stanzaError(err))
+		return
 	}
+	// What the client sends next must not overtake this (RFC 6120 §10.1): wait
+	// until both rosters are stored and the stanza is delivered.
+	t.Await(2)
 }
 
 // presenceToHost handles presence for the host's own address: it is nobody's

@@ -272,7 +272,7 @@ func (a *Account) follow(t *Turn, o *Origin, st *stanza.Stanza, steps []step, pu
 		case kind == presence.Push:
 			a.push(t, steps[i].push, push)
 			continue
-		case kind < presence.Route || i == len(steps)-1:
+		case !subscribes(kind) || i == len(steps)-1:
 			t.srv.perform(t, a, o, st, steps[i:i+1])
 			continue
 		}
@@ -283,6 +283,15 @@ func (a *Account) follow(t *Turn, o *Origin, st *stanza.Stanza, steps []step, pu
 		})
 		return
 	}
+}
+
+// subscribes reports whether a step sends a subscription stanza to somebody.
+func subscribes(k presence.Kind) bool {
+	switch k {
+	case presence.Route, presence.Subscribe, presence.Subscribed, presence.Unsubscribe, presence.Unsubscribed:
+		return true
+	}
+	return false
 }
 
 // push sends a roster push to sessions (RFC 6121 §2.1.6).

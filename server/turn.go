@@ -63,7 +63,7 @@ func (t *Turn) Touch(d Deliverer) { t.touched = append(t.touched, d) }
 // Flush writes what this turn has queued so far, without ending it. Handlers
 // call it before a read that may block.
 func (t *Turn) Flush() {
-	t.settle() // before anybody can see what was counted
+	t.settle()                            // before anybody can see what was counted
 	for i := 0; i < len(t.touched); i++ { // a flush may touch further streams
 		t.touched[i].Flush(t)
 		t.touched[i] = nil
@@ -131,4 +131,20 @@ func (t *Turn) Commit(b *store.Batch, then func(*Turn, error)) error {
 		acks.Done(t, 0)
 	}
 	return err
+}
+
+// Await waits until everything handed to the store so far is durable and its
+// callbacks have run, rounds times over as these may hand on more. It flushes
+// first, and gives up when the server stops.
+func (t *Turn) Await(rounds int) {
+	t.Flush()
+	for range rounds {
+		done := make(chan struct{})
+		t.srv.Store.Barrier(func(error) { close(done) })
+		select {
+		case <-done:
+		case <-t.srv.ctx.Done():
+			return
+		}
+	}
 }
