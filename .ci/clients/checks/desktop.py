@@ -52,12 +52,12 @@ class Desktop:
         self._server = server
         return True
 
-    async def screenshot(self, path: Path) -> Path | None:
-        """Saves the whole display as PNG. None when there is no display or it can't be read."""
+    async def screenshot(self, path: Path, area: str = '1400x900+0+0') -> Path | None:
+        """Saves the display, or an area of it, as PNG. None when there is no display or it can't be read."""
         if self.display is None:
             return None
         try:
-            await output(['import', '-display', self.display, '-window', 'root', str(path)],
+            await output(['import', '-display', self.display, '-window', 'root', '-crop', area, '+repage', str(path)],
                          privileged=True, timeout=15)
         except (RuntimeError, OSError):
             return None

@@ -32,6 +32,17 @@ class Driver:
         GLib.io_add_watch(self._socket.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP,
                           self._read)
         self._tell({'kind': 'started'})
+        GLib.timeout_add(100, self._close_wizard)
+        return False
+
+    @staticmethod
+    def _close_wizard():
+        """Closes the account wizard, which opens a little later as there is no account; called until then."""
+        from gajim.gtk.util import get_app_window
+        wizard = get_app_window('AccountWizard')
+        if wizard is None:
+            return True
+        wizard.destroy()
         return False
 
     def watch_exceptions(self):
@@ -101,7 +112,6 @@ class Driver:
     def do_account(self, user, domain, password, host, port, certificate):
         """Makes the only account as the account wizard does and goes online. certificate, a file, may be empty."""
         from gajim.common import app
-        from gajim.gtk.util import get_app_window
         from nbxmpp.const import ConnectionProtocol
         from nbxmpp.const import ConnectionType
         app.settings.set_app_setting('use_keyring', False)
@@ -113,10 +123,6 @@ class Driver:
         app.app.create_account(ACCOUNT, user, domain, password, None,
                                (f'{host}:{port}', ConnectionProtocol.TCP, ConnectionType.START_TLS))
         app.app.enable_account(ACCOUNT)
-        # It opened by itself, as there was no account.
-        wizard = get_app_window('AccountWizard')
-        if wizard is not None:
-            wizard.destroy()
 
     def do_trust(self):
         """Ticks "add certificate" and presses "connect" in the window about it; False if there is no such window."""

@@ -19,6 +19,7 @@ from .client import Client
 from .desktop import Desktop
 from .events import CheckFailed
 from .groups import GROUPS, Context
+from .picture import picture
 from .report import Report
 from .servers import Natter, Prosody, Running
 
@@ -40,6 +41,8 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('--port', type=int, help='port for the server started here (default: a free one)')
     parser.add_argument('--capture', type=Path, metavar='DIR',
                         help='instead of checks, write one session of each client to DIR/CLIENT.xml')
+    parser.add_argument('--picture', type=Path, metavar='FILE',
+                        help='instead of checks, save a screenshot of Pidgin and Gajim in conversation')
     parser.add_argument('--keep', action='store_true', help='keep logs and settings also when all passed')
     parser.add_argument('--list', action='store_true', help='print the names of the groups of checks')
     parser.add_argument('checks', nargs='*', metavar='check', help=f'of {", ".join(GROUPS)}; default: all')
@@ -147,11 +150,15 @@ async def run(options: argparse.Namespace) -> int:
                     begun = time.monotonic()
                     path = await capture(made, kind, options.capture)
                     report.ok(f'captured {path}', time.monotonic() - begun)
+        elif options.picture:
+            async with context('picture') as made:
+                begun = time.monotonic()
+                report.ok(f'saved {await picture(made, options.picture)}', time.monotonic() - begun)
         else:
             chosen = [name for name in GROUPS if not options.checks or name in options.checks]
             await asyncio.gather(*(group(name) for name in chosen))
     except Exception as error:
-        report.not_ok('captures' if options.capture else 'the server starts', _text(error), [])
+        report.not_ok('the server starts, and what was asked for', _text(error), [])
     finally:
         await desktop.stop()
         begun = time.monotonic()
