@@ -119,7 +119,7 @@ func (l *link) authenticate(ctx context.Context, mechanism string, step func(str
 	if err != nil {
 		return err
 	}
-	for {
+	for verified := mechanism == "PLAIN"; ; {
 		e, err := l.next(ctx)
 		if err != nil {
 			return fmt.Errorf("wait for SASL: %w", err)
@@ -132,7 +132,7 @@ func (l *link) authenticate(ctx context.Context, mechanism string, step func(str
 			return fmt.Errorf("SASL data: %w", decodeErr)
 		}
 		done := e.Name.Local == "success"
-		if done && mechanism == "PLAIN" {
+		if done && verified && len(data) == 0 {
 			return nil
 		}
 		response, err := step(string(data))
@@ -142,6 +142,8 @@ func (l *link) authenticate(ctx context.Context, mechanism string, step func(str
 		if done {
 			return nil
 		}
+		// A server may put its last word into a challenge (RFC 6120 §6.4.6).
+		verified = response == ""
 		if err := l.send("<response xmlns='" + nsSASL + "'>" + encode(response) + "</response>"); err != nil {
 			return err
 		}
