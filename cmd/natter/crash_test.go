@@ -61,11 +61,12 @@ func (r *crashRig) message(id string) *crashSent {
 
 // crashSent is what became of one message.
 type crashSent struct {
-	to     string
-	n      int // in the order of its sender and recipient
-	from   string
-	acked  bool // the server acknowledged it
-	resent bool // it was sent again after a crash, as it was not
+	to      string
+	n       int // in the order of its sender and recipient
+	from    string
+	acked   bool   // the server acknowledged it
+	resent  bool   // it was sent again after a crash, as it was not
+	refused string // the error it came back with
 }
 
 var crashRecipients = []string{"online", "plain", "away", "offline"}
@@ -137,9 +138,10 @@ func (r *crashRig) round(t *testing.T, round int) {
 	for _, name := range []string{"online", "plain", "away"} {
 		r.readers[name].connect(t)
 	}
-	if round%5 == 4 {
+	if round%2 == 1 {
 		r.visit(t, fmt.Sprintf("visit-%d", round))
 	}
+	r.catchUp(t, r.readers["away"], fmt.Sprintf("away-%d", round))
 	r.readers["away"].cut() // it can be resumed, and will be
 	var done sync.WaitGroup
 	var once sync.Once
@@ -184,15 +186,21 @@ func (r *crashRig) round(t *testing.T, round int) {
 func (r *crashRig) visit(t *testing.T, id string) {
 	c := r.readers["offline"]
 	c.connect(t)
+	r.catchUp(t, c, id)
+	c.write("</stream:stream>")
+	c.readAll()
+	c.cut()
+}
+
+// catchUp reads what waits for a recipient, up to a message sent just now.
+func (r *crashRig) catchUp(t *testing.T, c *crashClient, id string) {
+	t.Helper()
 	if err := r.senders[0].message(c.user, id); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.readUntil(id); err != nil {
-		t.Fatalf("offline: %v", err)
+		t.Fatalf("%s: %v", c.user, err)
 	}
-	c.write("</stream:stream>")
-	c.readAll()
-	c.cut()
 }
 
 // finish logs everybody in once more, has what is not acknowledged sent again,
@@ -207,12 +215,7 @@ func (r *crashRig) finish(t *testing.T) {
 	for _, name := range crashRecipients {
 		c := r.readers[name]
 		c.connect(t)
-		if err := r.senders[0].message(c.user, "last"); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.readUntil("last"); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
+		r.catchUp(t, c, "last")
 	}
 	r.kill()
 }
@@ -227,6 +230,8 @@ func (r *crashRig) check(t *testing.T) {
 			acked++
 		}
 		switch {
+		case m.refused != "":
+			t.Errorf("%s for %s was refused: %s", id, m.to, m.refused)
 		case m.acked && len(ids) == 0:
 			t.Errorf("%s for %s was acknowledged and never arrived", id, m.to)
 		case len(ids) > 1 && !m.resent:
@@ -516,6 +521,9 @@ func (c *crashClient) note(st *stanza.Stanza) bool {
 		if c.resume != "" {
 			c.handled++
 		}
+	}
+	if m := c.rig.message(st.IDString()); m != nil && st.Type == stanza.TypeError {
+		m.refused = string(st.Raw)
 	}
 	if st.Kind == stanza.Message && st.Type != stanza.TypeError {
 		if c.got == nil {
