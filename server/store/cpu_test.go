@@ -3,6 +3,9 @@
 package store_test
 
 import (
+	"fmt"
+	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -14,4 +17,14 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// bytesWritten is what the process has written so far, 0 where the system does
+// not tell.
+func bytesWritten() (n int64) {
+	data, _ := os.ReadFile("/proc/self/io")
+	if _, rest, ok := strings.Cut(string(data), "wchar: "); ok {
+		fmt.Sscan(rest, &n)
+	}
+	return n
 }
