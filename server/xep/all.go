@@ -13,6 +13,7 @@ import (
 	"natter/server/xep/register"
 	"natter/server/xep/session"
 	xtime "natter/server/xep/time"
+	"natter/server/xep/vcard"
 	"natter/server/xep/version"
 )
 
@@ -33,5 +34,6 @@ func All(h *server.Host) []*server.Module {
 		last.New(h),
 		private.New(h),
 		register.New(h),
+		vcard.New(h),
 	}
 }

@@ -48,7 +48,7 @@ func TestARemovedAccountIsGone(t *testing.T) {
 // empty checks that nothing is stored of an account.
 func empty(t *testing.T, srv *servertest.Server, name string) {
 	t.Helper()
-	kinds := []string{"account", "roster", "private", "vcard", "avatar", "last", "session", "session-h", "blocklist"}
+	kinds := []string{"account", "roster", "private", "vcard", "vcard-photo", "last", "session", "session-h", "blocklist"}
 	for _, kind := range kinds {
 		docs, err := srv.Store.List(t.Context(), "localhost", name, kind, "", "", 0)
 		if err != nil || len(docs) > 0 {

@@ -1,0 +1,136 @@
+// Package vcard implements XEP-0054 vcard-temp, version 1.3.0: the card an
+// account shows to everybody; and the server's part in XEP-0153 vCard-Based
+// Avatars, version 1.1.1: the hash of the card's photo goes along with presence
+// of clients that do not send one themselves.
+//
+// A card is kept as the bytes that came and never written anew.
+package vcard
+
+import (
+	"context"
+	"fmt"
+
+	"natter/server"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+const ns = "vcard-temp"
+
+// Kinds of documents, one each an account: the card, and the hash of its photo,
+// which is read far more often.
+const (
+	kindCard  = "vcard"
+	kindPhoto = "vcard-photo"
+)
+
+// maxCard bounds a card in bytes.
+const maxCard = 256 << 10
+
+type module struct{ host *server.Host }
+
+// New makes the module.
+func New(h *server.Host) *server.Module {
+	m := &module{host: h}
+	return &server.Module{
+		Name: "vcard", XEP: "0054 1.3.0, 0153 1.1.1", Summary: "a card with name, picture and whatever else one tells everybody",
+		Features: []string{ns}, AccountFeatures: []string{ns},
+		IQ: []server.IQHandler{
+			{Type: stanza.Get, NS: ns, Name: "vCard", To: server.AtSelf | server.AtAccount, Handle: m.get},
+			{Type: stanza.Set, NS: ns, Name: "vCard", To: server.AtSelf, Handle: m.set},
+			{Type: stanza.Set, NS: ns, Name: "vCard", To: server.AtAccount, Handle: func(*server.IQ) error {
+				return stanza.Forbidden("a card is its owner's to write") // XEP-0054 §3.2
+			}},
+		},
+		Hooks: []server.Hook{{Stage: server.FromAccount, Kinds: server.OnPresence, Run: m.presence}},
+		SaveSession: func(s *server.Session) []byte {
+			if ours, _ := s.Value(stampedKey{}).(bool); ours {
+				return []byte{1}
+			}
+			return nil
+		},
+		RestoreSession: func(s *server.Session, data []byte) {
+			if len(data) > 0 {
+				s.SetValue(stampedKey{}, true)
+			}
+		},
+	}
+}
+
+// get answers with an account's card. Without one its owner is told so; others
+// hear what they would if there were no such account (XEP-0054 §3.1, §3.3).
+func (m *module) get(q *server.IQ) error {
+	own := q.Origin.JID.Bare() == q.Account.JID
+	if own && pending(q.Account) {
+		// A client that does not wait for answers reads what it wrote.
+		if err := m.settle(q.Turn); err != nil {
+			return err
+		}
+	}
+	doc, ok, err := m.host.Get(q.Turn, q.Account.Local, kindCard, "")
+	switch {
+	case err != nil:
+		return err
+	case ok:
+		q.Reply(q.Turn, doc.Data)
+		return nil
+	case own:
+		return stanza.ItemNotFound("you have no card yet")
+	}
+	return stanza.ServiceUnavailable("")
+}
+
+// set replaces the sender's card (XEP-0054 §3.2).
+func (m *module) set(q *server.IQ) error {
+	data := q.Stanza.Detach(nil, q.Payload)
+	if len(data) > maxCard {
+		return stanza.PolicyViolation(fmt.Sprintf("a card may have up to %d bytes", maxCard))
+	}
+	a := q.Account
+	hash := photoHash(q.Stanza, q.Payload)
+	b := new(store.Batch)
+	b.Put(store.Doc{Key: m.host.Key(a.Local, kindCard, ""), Data: data})
+	if photo := m.host.Key(a.Local, kindPhoto, ""); hash == "" {
+		b.Delete(photo)
+	} else {
+		b.Put(store.Doc{Key: photo, Data: []byte(hash)})
+	}
+	k := q.Keep()
+	a.Lock()
+	defer a.Unlock()
+	p := stateOf(a)
+	p.pending++
+	err := q.Turn.Commit(b, func(t *server.Turn, err error) {
+		changed := m.stored(a, hash, err)
+		if err != nil {
+			k.Fail(t, err)
+			return
+		}
+		k.Reply(t, nil)
+		if changed {
+			// Presence may take its time, the committer has none.
+			m.host.Server.Go(func(context.Context) { m.host.Server.Do(func(t *server.Turn) { m.announce(t, a) }) })
+		}
+	})
+	if err != nil {
+		p.pending--
+		return err
+	}
+	return server.Pending
+}
+
+// settle waits until what was handed to the store before is decided.
+func (m *module) settle(t *server.Turn) error {
+	t.Flush()
+	srv := m.host.Server
+	ctx, cancel := context.WithTimeout(context.Background(), srv.Config.StoreTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	srv.Store.Barrier(func(error) { close(done) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
