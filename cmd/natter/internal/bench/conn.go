@@ -5,8 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"os"
 	"runtime"
 	"time"
 )
@@ -127,11 +127,11 @@ func (c *conn) flush() error {
 func (c *conn) closed() error {
 	for {
 		_, _, err := c.element()
-		if errors.Is(err, io.EOF) {
-			return nil
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errTooLong) {
+			return fmt.Errorf("waiting for the server to close: %w", err)
 		}
 		if err != nil {
-			return fmt.Errorf("waiting for the server to close: %w", err)
+			return nil // an end of file, a reset, or TLS that was not said goodbye to
 		}
 	}
 }
