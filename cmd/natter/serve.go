@@ -77,6 +77,7 @@ func serve(ctx context.Context, o *options, std stdio) error {
 	if err := clients.Restore(ctx); err != nil {
 		return err
 	}
+	go trimMemory(ctx, clients)
 	addrs := make(map[string]net.Addr)
 	for _, l := range []struct {
 		name, addr string
