@@ -44,8 +44,9 @@ class Desktop:
                 self.directory / 'xvfb.log', privileged=True, pass_fds=(writer,))
         finally:
             os.close(writer)
-        ready = await asyncio.to_thread(os.read, reader, 16)
-        os.close(reader)
+        # Number and newline come by two writes, and Xvfb dies if the second finds no reader.
+        with os.fdopen(reader) as pipe:
+            ready = await asyncio.to_thread(pipe.readline)
         if not ready:
             await server.stop()
             return False
