@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -46,6 +48,7 @@ type chat struct {
 	warned  bool // /quit was answered with a warning
 
 	complete completer
+	retry    time.Duration // how long to wait before connecting again, at first
 
 	tasks   chan task
 	stopped chan struct{} // closed when run returns
@@ -71,6 +74,8 @@ func runChat(ctx context.Context, args []string, std stdio) int {
 	if !ok {
 		return code
 	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
+	defer stop()
 	return report(std.err, "chat", startChat(ctx, af, pos, std))
 }
 
@@ -107,6 +112,7 @@ func newChat(a account, std stdio) *chat {
 		screen:  newScreen(std, v),
 		view:    v,
 		people:  newPeople(a.jid),
+		retry:   firstRetry,
 		tasks:   make(chan task),
 		stopped: make(chan struct{}),
 	}

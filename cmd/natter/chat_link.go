@@ -27,7 +27,7 @@ func (ch *chat) keep(ctx context.Context, c *client) {
 		go c.watch()
 		c.serve(func(n *node) bool { return ch.do(func() { ch.stanza(n) }) })
 		reason := c.err
-		for delay := firstRetry; ; delay = min(2*delay, mostRetry) {
+		for delay := ch.retry; ; delay = min(2*delay, mostRetry) {
 			if ctx.Err() != nil || !ch.do(func() { ch.down(reason, delay) }) {
 				return
 			}
@@ -64,7 +64,7 @@ func (ch *chat) down(reason error, delay time.Duration) {
 	}
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%d s", int(d.Seconds())) }
+func seconds(d time.Duration) string { return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds())) }
 
 // up takes a new connection into use.
 func (ch *chat) up(ctx context.Context, c *client) {

@@ -39,6 +39,7 @@ type inputLine struct {
 	text    string
 	rows    int   // of the terminal that its echo takes up; 0 in line mode
 	printed int64 // blocks that had been printed when it was entered
+	entered int64 // lines that had been entered, with this one
 }
 
 // lastPrint remembers the block printed last, so that a tick can be added.
@@ -138,7 +139,7 @@ func (s *screen) edit(ctx context.Context) {
 			pasted = append(pasted, text)
 			continue
 		}
-		line := inputLine{text: text, rows: rows, printed: s.tty.entered.Load()}
+		line := inputLine{text: text, rows: rows, printed: s.tty.before.Load(), entered: s.tty.entered.Load()}
 		if len(pasted) > 0 {
 			line.text = strings.TrimRight(strings.Join(append(pasted, text), "\n"), "\n")
 		}
@@ -206,9 +207,9 @@ func (s *screen) amend(what any, lines []string) bool {
 }
 
 // unecho removes the echo of an entered line, before it is shown in its proper
-// form. When something was printed below it in the meantime, it stays.
+// form. When something came below it in the meantime, it stays.
 func (s *screen) unecho(l inputLine) {
-	if s.editor != nil && l.rows > 0 && l.printed == s.tty.printed.Load() {
+	if s.editor != nil && l.rows > 0 && l.printed == s.tty.printed.Load() && l.entered == s.tty.entered.Load() {
 		s.write(fmt.Sprintf("\x1b[%dA\r\x1b[J", l.rows))
 	}
 }
@@ -233,7 +234,8 @@ type ttyWriter struct {
 	out      io.Writer
 	printed  atomic.Int64 // blocks printed
 	printing atomic.Bool  // a block is being printed, or is about to
-	entered  atomic.Int64 // blocks that had been printed when a line was last entered
+	entered  atomic.Int64 // lines entered
+	before   atomic.Int64 // blocks that had been printed when the last of them was
 }
 
 // Read implements io.Reader.
@@ -242,7 +244,8 @@ func (t *ttyWriter) Read(p []byte) (int, error) { return t.in.Read(p) }
 // Write implements io.Writer.
 func (t *ttyWriter) Write(p []byte) (int, error) {
 	if !t.printing.Load() && bytes.HasSuffix(p, []byte("\r\n")) {
-		t.entered.Store(t.printed.Load())
+		t.entered.Add(1)
+		t.before.Store(t.printed.Load())
 	}
 	return t.out.Write(p)
 }

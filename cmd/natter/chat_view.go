@@ -182,7 +182,7 @@ func (v *view) rosterTable(ps *people) []string {
 	for _, p := range list {
 		nameWidth = max(nameWidth, min(cells(ps.name(p)), 24))
 		wordWidth = max(wordWidth, cells(p.presenceWord()))
-		jidWidth = max(jidWidth, min(cells(p.jid.String()), 40))
+		jidWidth = max(jidWidth, min(cells(addressBeside(ps, p)), 40))
 	}
 	var out []string
 	for _, p := range list {
@@ -190,17 +190,22 @@ func (v *view) rosterTable(ps *people) []string {
 		mark, style := v.presenceMark(word)
 		row := "  " + v.paint(style, mark) + " " + padRight(cut(ps.name(p), 24), nameWidth) +
 			"  " + padRight(word, wordWidth) + "  "
-		address := ""
-		if p.jid.String() != ps.name(p) {
-			address = p.jid.String()
-		}
-		row += v.paint(styleDim, padRight(cut(address, 40), jidWidth))
+		row += v.paint(styleDim, padRight(cut(addressBeside(ps, p), 40), jidWidth))
 		for _, note := range v.rosterNotes(p) {
 			row += "  " + note
 		}
 		out = append(out, strings.TrimRight(row, " "))
 	}
 	return out
+}
+
+// addressBeside is what stands beside a name: the address, unless it is the
+// name.
+func addressBeside(ps *people, p *person) string {
+	if address := p.jid.String(); address != ps.name(p) {
+		return address
+	}
+	return ""
 }
 
 // rosterNotes is what else there is to say about a contact.
