@@ -48,6 +48,16 @@ func (h *Host) Accounts() []string {
 	return list
 }
 
+// kindHost is the kind of the documents, of no host, that name the hosts there
+// ever were.
+const kindHost = "host"
+
+// Domains returns the names of the hosts that a store has been used for, in
+// alphabetical order.
+func Domains(ctx context.Context, st *store.Store) ([]string, error) {
+	return st.Keys(ctx, "", "", kindHost, "", "", store.MaxPage)
+}
+
 // EachAccount calls fn with every account, in order of the localparts, and when
 // it was made.
 func (h *Host) EachAccount(ctx context.Context, fn func(local string, created time.Time) error) error {

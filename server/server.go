@@ -174,5 +174,6 @@ func (h *Host) secret(ctx context.Context) ([]byte, error) {
 	}
 	var batch store.Batch
 	batch.Put(store.Doc{Key: key, Data: b})
+	batch.Put(store.Doc{Key: store.Key{Kind: kindHost, Key: h.Name}})
 	return b, h.Server.Store.CommitWait(ctx, &batch)
 }
