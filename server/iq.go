@@ -192,8 +192,13 @@ func (h *Host) handleIQ(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, ki
 }
 
 // HandleBeforeLogin answers a request on a stream that is not authenticated;
-// false when no module wants it.
+// false when no module wants it, or it is for somebody else than the host.
 func (h *Host) HandleBeforeLogin(t *Turn, st *stanza.Stanza, remote netip.Addr, respond func(*Turn, []byte)) bool {
+	if raw := st.To(); raw != nil {
+		if to, err := parseAddr(raw); err != nil || to != h.JID {
+			return false
+		}
+	}
 	q := &IQ{Turn: t, Host: h, Origin: &Origin{}, To: h.JID, Stanza: st, Remote: remote, Respond: respond}
 	err := q.dispatch(BeforeLogin)
 	if err == errNoHandler {

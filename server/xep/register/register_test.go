@@ -108,6 +108,29 @@ func TestWithoutTLSAStrangerIsNotHeard(t *testing.T) {
 	})
 }
 
+func TestAStrangerSpeaksToTheHostOnly(t *testing.T) {
+	for name, to := range map[string]string{
+		"not to a host that is not here": "elsewhere.example",
+		"not to the stream's neighbour":  "verona.example",
+		"not to an account":              "romeo@localhost",
+		"not to what is no address":      "@",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := servertest.New(t, servertest.Options{Config: server.Config{Register: true, Domains: []string{"localhost", "verona.example"}}})
+				c := srv.Connect(t)
+				c.Send(strings.Replace(set("r1", account("rosaline", "secret")), "to='localhost'", "to='"+to+"'", 1))
+				c.ExpectStreamError("not-authorized")
+				for _, host := range []string{"localhost", "verona.example"} {
+					if got := srv.Core.Host(host).Accounts(); len(got) != 0 {
+						t.Errorf("%s has the accounts %v", host, got)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestAnAddressMakesSoManyAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := servertest.New(t, servertest.Options{Strict: true, Config: server.Config{Register: true}})

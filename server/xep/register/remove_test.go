@@ -16,11 +16,10 @@ func TestARemovedAccountIsGone(t *testing.T) {
 		srv.Befriend(t, "romeo@localhost", "juliet@localhost")
 		juliet := srv.Online(t, "juliet@localhost/balcony")
 		romeo := srv.Online(t, "romeo@localhost/garden")
-		romeo.Expect(`<presence from='juliet@localhost/balcony'/>`)
-		juliet.Expect(`<presence from='romeo@localhost/garden'/>`)
 		other := srv.Online(t, "romeo@localhost/mantua")
-		juliet.Expect(`<presence from='romeo@localhost/mantua'/>`)
-		romeo.Expect(`<presence from='romeo@localhost/mantua'/>`)
+		synctest.Wait()
+		romeo.Sync()
+		juliet.Sync()
 		romeo.Send(`<iq type='set' id='p1'><query xmlns='jabber:iq:private'><a xmlns='a:b'>mine</a></query></iq>`)
 		romeo.Expect(`<iq type='result' id='p1'/>`)
 
@@ -91,6 +90,37 @@ func TestANameCanBeTakenAgain(t *testing.T) {
 		again.Silent()
 		synctest.Wait()
 		again.Silent()
+	})
+}
+
+// TestARemovalWithStreamManagement: what sessions had not confirmed goes nowhere,
+// whether they are there or wait to be resumed.
+func TestARemovalWithStreamManagement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := open(t)
+		juliet := srv.Login(t, "juliet@localhost/balcony")
+		var sessions []*servertest.Client
+		for _, name := range []string{"romeo@localhost/garden", "romeo@localhost/mantua"} {
+			c := srv.Login(t, name)
+			c.Send(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+			c.Expect(`<enabled xmlns='urn:xmpp:sm:3' scansion:strict='false'/>`)
+			juliet.Send(`<message type='chat' to='` + name + `'><body>never confirmed</body></message>`)
+			juliet.Sync()
+			c.Expect(`<message/>`)
+			sessions = append(sessions, c)
+		}
+		sessions[1].Conn.Close()
+		synctest.Wait()
+		sessions[0].Send(removal)
+		for e := ""; !strings.Contains(e, "id='bye'"); e = sessions[0].Next() {
+		}
+		sessions[0].ExpectStreamError("not-authorized")
+		sessions[0].Conn.Close()
+		synctest.Wait()
+		empty(t, srv, "romeo")
+		if n := len(srv.Core.Default().Accounts()); n != 1 {
+			t.Errorf("%d accounts are left", n)
+		}
 	})
 }
 
