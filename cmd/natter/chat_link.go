@@ -185,7 +185,7 @@ func (ch *chat) noteOffline(held []*node) {
 		}
 	}
 	if waited > 0 {
-		ch.note(count(waited, "message", "messages") + " came while you were away:")
+		ch.note(plural(waited, "message", "messages") + " came while you were away:")
 	}
 }
 
