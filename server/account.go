@@ -38,7 +38,7 @@ type Account struct {
 	Roster   *roster.Roster
 	sessions []*Session       // in step with view.Resources
 	view     presence.Account // what package presence sees of the account
-	values   map[any]any      // what modules cache with the account
+	values   values           // what modules cache with the account
 	spool    spool
 	used     time.Time
 	gone     bool // let go: look it up again
@@ -74,14 +74,11 @@ func (a *Account) Unlock() { a.mu.Unlock() }
 
 // Value returns what a module keeps with the account under key, nil without.
 // The account must be locked.
-func (a *Account) Value(key any) any { return a.values[key] }
+func (a *Account) Value(key any) any { return a.values.get(key) }
 
 // SetValue keeps v with the account under key. The account must be locked.
 func (a *Account) SetValue(key, v any) {
-	if a.values == nil {
-		a.values = make(map[any]any)
-	}
-	a.values[key] = v
+	a.values.set(key, v)
 }
 
 // Sessions returns the bound sessions, detached ones included, in the order

@@ -69,9 +69,9 @@ type Session struct {
 	flags atomic.Uint32
 
 	// Guarded by Account.mu.
-	interested bool        // asked for the roster (RFC 6121 §2.1.6)
-	current    []byte      // its last broadcast presence, standing alone; nil when not available
-	values     map[any]any // what modules keep with the session
+	interested bool   // asked for the roster (RFC 6121 §2.1.6)
+	current    []byte // its last broadcast presence, standing alone; nil when not available
+	values     values // what modules keep with the session
 	ended      bool
 }
 
@@ -107,14 +107,11 @@ func (s *Session) Clear(flags uint32) { s.flags.And(^flags) }
 
 // Value returns what a module keeps with the session under key, nil without.
 // The account must be locked.
-func (s *Session) Value(key any) any { return s.values[key] }
+func (s *Session) Value(key any) any { return s.values.get(key) }
 
 // SetValue keeps v with the session under key. The account must be locked.
 func (s *Session) SetValue(key, v any) {
-	if s.values == nil {
-		s.values = make(map[any]any)
-	}
-	s.values[key] = v
+	s.values.set(key, v)
 }
 
 // Current returns the session's last broadcast presence, a stanza that stands

@@ -255,8 +255,8 @@ func (s *Scanner) open() *StreamError {
 		return &StreamError{Condition: "bad-format", Text: "empty stream"}
 	}
 	h := &header{
-		name:     bytes.Clone(st.Raw[st.name : st.name+uint32(st.nameLen)]),
-		defBytes: bytes.Clone(st.uriOf(st.Raw, st.def)),
+		name:     keep(st.Raw[st.name : st.name+uint32(st.nameLen)]),
+		defBytes: keep(st.uriOf(st.Raw, st.def)),
 		lang:     bytes.Clone(st.Lang()),
 	}
 	if len(h.defBytes) > 0 {
@@ -266,8 +266,8 @@ func (s *Scanner) open() *StreamError {
 		d := &st.decls[i]
 		if d.prefix > 0 {
 			h.binds = append(h.binds, bind{
-				prefix: bytes.Clone(st.Raw[d.off+6 : d.off+6+uint32(d.prefix)]),
-				bytes:  bytes.Clone(st.uriOf(st.Raw, d.uri)),
+				prefix: keep(st.Raw[d.off+6 : d.off+6+uint32(d.prefix)]),
+				bytes:  keep(st.uriOf(st.Raw, d.uri)),
 			})
 		}
 	}
@@ -293,4 +293,19 @@ func (s *Scanner) open() *StreamError {
 		s.Header.Has |= HasLang
 	}
 	return nil
+}
+
+// usual is what nearly every stream header says: streams share these bytes.
+var usual = [...][]byte{
+	[]byte("stream:stream"), []byte("stream"), []byte(NSClient), []byte(NSStream), []byte(NSServer), []byte("xml"),
+}
+
+// keep returns a copy of b that outlives the reader's buffer, nil for nil.
+func keep(b []byte) []byte {
+	for _, u := range usual {
+		if bytes.Equal(u, b) {
+			return u
+		}
+	}
+	return bytes.Clone(b)
 }

@@ -60,6 +60,7 @@ func (c *conn) run(direct bool) {
 		return
 	}
 	c.tr.SetDeadline(time.Time{})
+	c.sc.Header = stanza.Header{} // its strings are not needed any more
 	c.c2s.loggedIn(c)
 	// A goroutine of its own lets go of the stack that the handshake grew.
 	c.c2s.goroutines.Go(c.serve)
