@@ -27,6 +27,7 @@ type committer struct {
 // load reads what the committer keeps in memory.
 func (w *committer) load(s *Store, c *conn) error {
 	w.owners = make(map[string]int64)
+	w.index = indexer{closing: w.index.closing}
 	w.hot = hotSpool{recs: make(map[uint64]*hotRecord), max: s.opt.tune.maxHot}
 	last, err := c.meta(metaLastID)
 	if err != nil {
@@ -141,6 +142,7 @@ func (s *Store) transact(group []*Batch) (err error) {
 	s.count.groups.Add(1)
 	s.count.write.Add(int64(written.Sub(began)))
 	s.count.sync.Add(int64(time.Since(written)))
+	s.ckpt.committed(c)
 	g.publish()
 	s.w.index.publish(s)
 	s.w.sweep.publish(s)
@@ -157,6 +159,11 @@ func (s *Store) writer() (*conn, error) {
 	if s.w.conn == nil {
 		c, err := s.openWriter()
 		if err != nil {
+			return nil, err
+		}
+		// What a transaction that failed has left is not known for sure.
+		if err := s.w.load(s, c); err != nil {
+			c.close()
 			return nil, err
 		}
 		s.w.conn = c
@@ -204,10 +211,19 @@ func (s *Store) giveBack(c *conn, err error) {
 		s.readers <- c
 		return
 	}
-	if err != nil && (c.inTx() || codeOf(err) == sqlite3.SQLITE_IOERR || codeOf(err) == sqlite3.SQLITE_CANTOPEN) {
+	if err != nil && (c.inTx() || broken(err)) {
 		c.close()
 		s.w.conn = nil
 	}
+}
+
+// broken tells errors after which a connection is not used again.
+func broken(err error) bool {
+	switch codeOf(err) {
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY:
+		return true
+	}
+	return false
 }
 
 // finish brings the index up to date before the store closes, so that the next

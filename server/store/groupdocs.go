@@ -35,8 +35,6 @@ func (p *docPlan) reset(c *conn) {
 	p.log = p.log[:0]
 }
 
-func (p *docPlan) empty() bool { return len(p.docs) == 0 && len(p.wiped) == 0 }
-
 // plan applies a batch's document operations; on an error it has applied none.
 func (p *docPlan) plan(b *Batch) error {
 	p.log = p.log[:0]

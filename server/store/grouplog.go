@@ -344,7 +344,7 @@ func (p *logPlan) trim(jid string, keep int) error {
 	if err != nil || owner == 0 {
 		return err
 	}
-	var ids []uint64 // newest first: of this group and of the index's tail
+	var ids []uint64 // of this group and of the index's tail
 	gone := make(map[uint64]bool)
 	for _, e := range p.order {
 		if e.gone {
@@ -355,6 +355,9 @@ func (p *logPlan) trim(jid string, keep int) error {
 		}
 	}
 	ids = p.s.tail.ids(owner, ids)
+	if n, err := p.indexed(owner); err != nil || n+len(ids) <= keep {
+		return err
+	}
 	q := p.c.prep(`SELECT id FROM log_owner WHERE owner = ? ORDER BY id DESC LIMIT ?`).int(owner).int(int64(keep + len(gone) + 1))
 	for {
 		ok, err := q.next()
@@ -377,6 +380,17 @@ func (p *logPlan) trim(jid string, keep int) error {
 		p.floors[owner] = max(p.floors[owner], floor)
 	}
 	return nil
+}
+
+// indexed is the number of index rows an owner has.
+func (p *logPlan) indexed(owner int64) (int, error) {
+	q := p.c.prep(`SELECT n FROM owners WHERE id = ?`).int(owner)
+	ok, err := q.next()
+	if !ok {
+		return 0, err
+	}
+	defer q.reset()
+	return int(q.colInt(0)), nil
 }
 
 // owner returns an owner's number; 0 if there is none and it is not to be

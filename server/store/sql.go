@@ -124,6 +124,37 @@ func (c *conn) inTx() bool { return sqlite3.Xsqlite3_get_autocommit(c.tls, c.h) 
 // changes is the number of rows the last statement wrote.
 func (c *conn) changes() int64 { return sqlite3.Xsqlite3_changes64(c.tls, c.h) }
 
+// written is the number of pages that c has written so far.
+func (c *conn) written() int64 {
+	cur, high := c.out()
+	defer libc.Xfree(c.tls, cur)
+	if cur == 0 || sqlite3.Xsqlite3_db_status(c.tls, c.h, sqlite3.SQLITE_DBSTATUS_CACHE_WRITE, cur, high, 0) != sqlite3.SQLITE_OK {
+		return 0
+	}
+	return int64(*(*int32)(pointer(cur)))
+}
+
+// checkpoint copies what it can from the write-ahead log to the database,
+// without waiting for anybody; all tells whether that was the whole log.
+func (c *conn) checkpoint() (all bool, err error) {
+	frames, copied := c.out()
+	defer libc.Xfree(c.tls, frames)
+	if frames == 0 {
+		return false, errors.New("sqlite: out of memory")
+	}
+	rc := sqlite3.Xsqlite3_wal_checkpoint_v2(c.tls, c.h, 0, sqlite3.SQLITE_CHECKPOINT_PASSIVE, frames, copied)
+	if rc != sqlite3.SQLITE_OK {
+		return false, c.err(rc)
+	}
+	return *(*int32)(pointer(frames)) == *(*int32)(pointer(copied)), nil
+}
+
+// out allocates two C ints; the caller frees the first.
+func (c *conn) out() (a, b uintptr) {
+	a = libc.Xcalloc(c.tls, 2, 4)
+	return a, a + 4
+}
+
 // watch interrupts what runs on c when ctx ends. The caller calls the returned
 // function when it is done; after that no late interrupt can come.
 func (c *conn) watch(ctx context.Context) (release func()) {

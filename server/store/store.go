@@ -80,6 +80,7 @@ type Store struct {
 	readers chan *conn
 
 	tail  tail
+	ckpt  checkpointer
 	count counters
 
 	sweeping atomic.Bool // w.sweep.pending, for Stats
@@ -99,6 +100,10 @@ func Open(o Options) (*Store, error) {
 			return nil, err
 		}
 		s.lock = f
+		// What is in it is nobody else's: SQLite would go by the umask alone.
+		if f, err := os.OpenFile(o.Path, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
+			f.Close()
+		}
 	}
 	c, err := s.openWriter()
 	if err == nil {
@@ -125,8 +130,9 @@ func Open(o Options) (*Store, error) {
 			s.readers <- nil
 		}
 	}
-	if s.lock != nil {
+	if !s.inMemory() {
 		syncDir(filepath.Dir(o.Path))
+		s.ckpt.begin(s)
 	}
 	go s.run()
 	return s, nil
@@ -153,6 +159,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	<-s.done
+	s.ckpt.end()
 	for range cap(s.readers) {
 		if c := <-s.readers; c != nil {
 			c.close()
@@ -188,7 +195,7 @@ func (s *Store) openWriter() (*conn, error) {
 	script := fmt.Sprintf("PRAGMA page_size=%d; PRAGMA busy_timeout=5000; PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY;",
 		pageSize, s.opt.CacheBytes>>10)
 	if !s.inMemory() {
-		script += "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
+		script += "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;"
 	}
 	err = c.exec(script)
 	if err == nil && !s.inMemory() {
@@ -244,6 +251,10 @@ func (s *Store) read(ctx context.Context, f func(c *conn) error) error {
 	release := c.watch(ctx)
 	err := f(c)
 	release()
+	if broken(err) && !s.inMemory() {
+		c.close()
+		c = nil // the next read opens another
+	}
 	s.readers <- c
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()

@@ -9,7 +9,6 @@ package store
 type sweeper struct {
 	pending bool   // there may be something to do
 	cursor  uint64 // below this id nothing more goes by the floor of all
-	floor   uint64 // of all, as in meta
 
 	c       *conn
 	touched []uint64 // records changed in the current transaction

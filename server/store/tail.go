@@ -126,13 +126,14 @@ func (t *tail) ids(owner int64, buf []uint64) []uint64 {
 
 // load rebuilds the tail from the records above the watermark.
 func (t *tail) load(c *conn) error {
-	t.young = make(map[int64][]tailEntry)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.young, t.frozen, t.grown = make(map[int64][]tailEntry), nil, 0
 	w, err := c.meta(metaWatermark)
 	if err != nil {
 		return err
 	}
 	t.watermark = w
-	upto := make(map[int64]uint64)
 	q := c.prep(`SELECT id, o0, o1, flags, sender, recipient FROM log WHERE id > ? ORDER BY id`).id(w)
 	for {
 		ok, err := q.next()
@@ -149,30 +150,28 @@ func (t *tail) load(c *conn) error {
 		e := pending{id: q.colID(0), owners: [2]int64{q.colInt(1), q.colInt(2)},
 			rec: &Record{From: q.colText(4), To: q.colText(5)}}
 		for i, o := range e.owners {
-			if o == 0 || i == 1 && o == e.owners[0] {
-				continue
-			}
-			have, known := upto[o]
-			if !known {
-				u := c.prep(`SELECT upto FROM owners WHERE id = ?`).int(o)
-				if ok, err := u.next(); err != nil {
-					return err
-				} else if ok {
-					have = u.colID(0)
-					u.reset()
-				}
-				upto[o] = have
-			}
-			if e.id > have {
+			if o != 0 && (i == 0 || o != e.owners[0]) {
 				t.add(o, e.entry(i))
 			}
 		}
 	}
-	return t.markIndexed(c)
+	if len(t.young) == 0 {
+		return nil
+	}
+	if err := c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err := t.markIndexed(c); err != nil {
+		c.exec("ROLLBACK")
+		return err
+	}
+	return c.exec("COMMIT")
 }
 
-// markIndexed finds the entries that went straight to the database while the
-// part of the index they lie in was being written.
+// markIndexed finds the entries that the database has already: a part of the
+// index was written when the process ended. That part is as far as each owner
+// is concerned no longer complete up to any id above the watermark, since
+// entries between may yet come.
 func (t *tail) markIndexed(c *conn) error {
 	for o, list := range t.young {
 		q := c.prep(`SELECT id FROM log_owner WHERE owner = ? AND id >= ?`).int(o).id(list[0].id)
@@ -187,6 +186,9 @@ func (t *tail) markIndexed(c *conn) error {
 			if i, ok := slices.BinarySearchFunc(list, q.colID(0), compareEntry); ok {
 				list[i].indexed = true
 			}
+		}
+		if err := c.prep(`UPDATE owners SET upto = 0 WHERE id = ? AND upto > ?`).int(o).id(t.watermark).run(); err != nil {
+			return err
 		}
 	}
 	return nil
