@@ -65,12 +65,13 @@ func (srv *Server) fast(t *Turn, o *Origin, st *stanza.Stanza, e entry) bool {
 	if st.Kind == stanza.Message && o.Session != nil && o.Session.Has(SessionAcks) {
 		return false // its acknowledgement promises more than a queue
 	}
-	stamp := stanza.Stamp{From: o.Attr, Lang: o.Lang}
+	stamp := &t.stamp // in the turn, as an argument of an interface's method escapes
+	*stamp = stanza.Stamp{From: o.Attr, Lang: o.Lang}
 	if s := e.session; s != nil {
 		if st.Type == stanza.TypeInvalid || s.Has(SessionAcks|SessionInactive|SessionSlow|SessionDetached) && st.Kind == stanza.Message {
 			return false
 		}
-		_, ok := s.Out.Deliver(t, st, &stamp, nil)
+		_, ok := s.Out.Deliver(t, st, stamp, nil)
 		return ok
 	}
 	if st.Type != stanza.TypeNone && st.Type != stanza.Chat && st.Type != stanza.Normal {
@@ -84,7 +85,7 @@ func (srv *Server) fast(t *Turn, o *Origin, st *stanza.Stanza, e entry) bool {
 	if s.Has(SessionAcks | SessionInactive | SessionSlow | SessionDetached) {
 		return false
 	}
-	_, ok := s.Out.Deliver(t, st, &stamp, nil)
+	_, ok := s.Out.Deliver(t, st, stamp, nil)
 	return ok
 }
 

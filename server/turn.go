@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"natter/server/store"
+	"natter/stanza"
 )
 
 // Turn is one turn of a loop that hands out stanzas: a read batch, a timer, a
@@ -15,6 +16,7 @@ import (
 type Turn struct {
 	srv     *Server
 	touched []Deliverer
+	stamp   stanza.Stamp // scratch of the fast path
 	// tickets counts the batches committed on behalf of the stanza in hand;
 	// the read loop resets it before each stanza and does not count the
 	// stanza as handled (XEP-0198) before they are durable.
