@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,10 +31,14 @@ func BenchmarkLog(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { benchLog(b, "", 0) })
 }
 
-const (
-	benchAccounts = 100
-	benchInFlight = 400
-)
+// loop says what appendLoop does.
+type loop struct {
+	n        int // messages
+	accounts int // between which they go, default 100
+	rate     int // messages a second; 0 keeps benchInFlight under way
+}
+
+const benchInFlight = 400
 
 func benchLog(b *testing.B, path string, rate int) {
 	s, err := store.Open(store.Options{Path: path})
@@ -43,7 +48,7 @@ func benchLog(b *testing.B, path string, rate int) {
 	defer s.Close()
 	b.ResetTimer()
 	written := bytesWritten()
-	l := appendLoop(b, s, b.N, rate)
+	l := appendLoop(b, s, loop{n: b.N, rate: rate})
 	b.StopTimer()
 	l.report(b)
 	if path != "" {
@@ -87,10 +92,13 @@ type slot struct {
 	err      error
 }
 
-// appendLoop sends n messages: with benchInFlight of them under way, or at a
-// rate per second if that is not 0.
-func appendLoop(tb testing.TB, s *store.Store, n, rate int) *loopStats {
-	names := make([]string, benchAccounts)
+// appendLoop sends chat messages and waits for the last to be durable.
+func appendLoop(tb testing.TB, s *store.Store, o loop) *loopStats {
+	n, rate, accounts := o.n, o.rate, o.accounts
+	if accounts == 0 {
+		accounts = 100
+	}
+	names := make([]string, accounts)
 	for i := range names {
 		names[i] = fmt.Sprintf("user%03d@localhost", i)
 	}
@@ -99,8 +107,8 @@ func appendLoop(tb testing.TB, s *store.Store, n, rate int) *loopStats {
 	done := make(chan *slot, 4096)
 	sent, finished := 0, 0
 	send := func(m *slot) {
-		m.from = (m.from + 7) % benchAccounts
-		m.to = (m.from + 1 + sent/benchAccounts%9) % benchAccounts
+		m.from = (m.from + 7) % accounts
+		m.to = (m.from + 1 + sent/accounts%9) % accounts
 		m.id = s.NextID()
 		from, to := names[m.from]+"/phone-1f3a", names[m.to]+"/laptop-77b0"
 		m.put.Append(store.Record{
@@ -167,33 +175,49 @@ func appendLoop(tb testing.TB, s *store.Store, n, rate int) *loopStats {
 	return l
 }
 
-// BenchmarkPage reads the newest 50 of a conversation, and 50 in the middle,
-// from archives of 1,000 and, with -benchtime at least 1000x or so to make it
-// worth while, 200,000 records.
+var pageRecords = flag.Int("page-records", 100_000, "size of the large archive of BenchmarkPage")
+
+// BenchmarkPage reads the newest 50 records of an owner, of a conversation, and
+// 50 from the middle, out of an archive of 1,000 records of ten owners and out
+// of a large one.
 func BenchmarkPage(b *testing.B) {
-	for _, size := range []int{1_000, 200_000} {
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			s, err := store.Open(store.Options{Path: filepath.Join(b.TempDir(), "natter.db")})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
-			appendLoop(b, s, size, 0)
-			ctx := context.Background()
-			for name, q := range map[string]store.RangeQuery{
-				"newest": {N: 50, Reverse: true},
-				"with":   {N: 50, Reverse: true, With: "user011@localhost"},
-			} {
-				b.Run(name, func(b *testing.B) {
-					b.ReportAllocs()
-					for b.Loop() {
-						list, err := s.Range(ctx, "user010@localhost", q)
-						if err != nil || len(list) == 0 {
-							b.Fatal(len(list), err)
-						}
+	for _, size := range []int{1_000, *pageRecords} {
+		s, err := store.Open(store.Options{Path: filepath.Join(b.TempDir(), "natter.db")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.Close()
+		appendLoop(b, s, loop{n: size, accounts: 10})
+		const owner = "user003@localhost"
+		first, err := s.Range(context.Background(), owner, store.RangeQuery{N: 1})
+		if err != nil || len(first) == 0 {
+			b.Fatal(first, err)
+		}
+		last, err := s.Range(context.Background(), owner, store.RangeQuery{N: 1, Reverse: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		queries := []struct {
+			name string
+			q    store.RangeQuery
+		}{
+			{"newest", store.RangeQuery{N: 50, Reverse: true}},
+			{"conversation", store.RangeQuery{N: 50, Reverse: true, With: "user004@localhost"}},
+			{"middle", store.RangeQuery{N: 50, AfterID: (first[0].ID + last[0].ID) / 2}},
+		}
+		for _, query := range queries {
+			b.Run(fmt.Sprintf("%s of %d", query.name, size), func(b *testing.B) {
+				b.ReportAllocs()
+				n := 0
+				for b.Loop() {
+					list, err := s.Range(context.Background(), owner, query.q)
+					if err != nil {
+						b.Fatal(err)
 					}
-				})
-			}
-		})
+					n += len(list)
+				}
+				b.ReportMetric(float64(n)/float64(b.N), "records")
+			})
+		}
 	}
 }
