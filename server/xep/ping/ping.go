@@ -12,6 +12,7 @@ import (
 
 // New makes the module.
 func New(*server.Host) *server.Module {
+	pong := server.Mux(ping.Handle())
 	return &server.Module{
 		Name: "ping", XEP: "0199 2.0.1", Summary: "is anybody there? answered by the server",
 		Features: []string{ping.NS}, AccountFeatures: []string{ping.NS},
@@ -21,8 +22,7 @@ func New(*server.Host) *server.Module {
 				if q.Account != nil && !q.Account.SeenBy(q.Origin.JID) {
 					return stanza.ServiceUnavailable("") // as if nobody were there (§7)
 				}
-				q.Reply(q.Turn, nil)
-				return nil
+				return pong(q)
 			},
 		}},
 	}
