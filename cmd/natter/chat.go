@@ -34,18 +34,20 @@ type chat struct {
 	view    *view
 	people  *people
 
-	client  *client // nil while there is no connection
-	ready   bool    // the session has begun: the contact list is there
-	started bool    // some session had begun
-	held    []*node // messages that came before that
-	current *person // whom the user talks with, nil at first
-	outbox  []*outgoing
-	carbons bool // the server copies what the account's other clients do
-	show    string
-	status  string
-	said    string // the last complaint of the connection, not to be repeated
-	quit    bool
-	warned  bool // /quit was answered with a warning
+	client   *client   // nil while there is no connection
+	ready    bool      // the session has begun: the contact list is there
+	started  bool      // some session had begun
+	held     []*node   // messages that came before that
+	since    time.Time // when the session began
+	caughtUp bool      // what came before that has been announced
+	current  *person   // whom the user talks with, nil at first
+	outbox   []*outgoing
+	carbons  bool // the server copies what the account's other clients do
+	show     string
+	status   string
+	said     string // the last complaint of the connection, not to be repeated
+	quit     bool
+	warned   bool // /quit was answered with a warning
 
 	complete completer
 	retry    time.Duration // how long to wait before connecting again, at first

@@ -242,12 +242,11 @@ func (ch *chat) cmdAdd(ctx context.Context, args string) {
 		groups = p.contact.groups
 		name = firstSet(strings.TrimSpace(name), p.contact.name)
 	}
+	seen := p.contact != nil && (p.contact.subscription == "to" || p.contact.subscription == "both")
 	ch.ask(ctx, "/add "+who, func(ctx context.Context, c *client) (string, error) {
-		if err := c.setContact(ctx, p.jid, strings.TrimSpace(name), groups); err != nil {
+		err := c.setContact(ctx, p.jid, strings.TrimSpace(name), groups)
+		if err != nil || seen {
 			return "", err
-		}
-		if p.contact != nil && p.contact.subscription != "none" && p.contact.subscription != "from" {
-			return "", nil
 		}
 		if err := c.sendPresence("subscribe", p.jid); err != nil {
 			return "", err
@@ -300,7 +299,10 @@ func (ch *chat) cmdRemove(ctx context.Context, args string) {
 		if err := c.removeContact(ctx, p.jid); err != nil {
 			return "", err
 		}
-		ch.do(func() { ch.note(name + " is off your list.") })
+		ch.do(func() {
+			p.contact = nil // as the push will say
+			ch.note(name + " is off your list.")
+		})
 		return "", nil
 	})
 }

@@ -81,6 +81,10 @@ func (ch *chat) take(n *node, mine, copied bool) {
 	if n.child("urn:xmpp:message-correct:0", "replace") != nil {
 		text += " (corrected)"
 	}
+	if m.delayed && !ch.caughtUp && m.sent.Before(ch.since) {
+		ch.caughtUp = true
+		ch.note("While you were away:")
+	}
 	e := &entry{at: m.sent, mine: mine, text: text, id: m.id}
 	p.add(e)
 	switch {

@@ -146,6 +146,7 @@ func (ch *chat) begin(ctx context.Context, c *client, again bool) {
 // begun shows what there is at the start of a session.
 func (ch *chat) begun(c *client, again bool) {
 	ch.ready, ch.started = true, true
+	ch.since, ch.caughtUp = ch.view.now(), false
 	for _, p := range ch.people.list() {
 		p.shown = presenceKey(p)
 	}
@@ -169,24 +170,10 @@ func (ch *chat) begun(c *client, again bool) {
 	}
 	held := ch.held
 	ch.held = nil
-	ch.noteOffline(held)
 	for _, n := range held {
 		ch.message(n)
 	}
 	ch.flush()
-}
-
-// noteOffline says how many messages have waited for the user.
-func (ch *chat) noteOffline(held []*node) {
-	waited := 0
-	for _, n := range held {
-		if _, delayed := delayOf(n); delayed && n.child(nsClient, "body") != nil {
-			waited++
-		}
-	}
-	if waited > 0 {
-		ch.note(plural(waited, "message", "messages") + " came while you were away:")
-	}
 }
 
 // enableCarbons asks for copies of what the account's other clients send and

@@ -65,7 +65,7 @@ func TestMessagesThatCameWhileAway(t *testing.T) {
 	}
 	j := w.start(juliet, "chat")
 	j.expect("○ romeo  offline")
-	j.expect("2 messages came while you were away:")
+	j.expect("While you were away:")
 	j.expect("romeo   Good night (/chat romeo)")
 	j.expect("romeo   good night!\n")
 	j.enter("/roster")

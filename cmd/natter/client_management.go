@@ -86,15 +86,17 @@ func (m *management) sent(n node) {
 	}
 }
 
-// ack drops what the server confirmed. A count that cannot be right is ignored.
+// ack drops what the server confirmed. A server that says it has had more than
+// there was has miscounted, and has had everything. Any other count that cannot
+// be right is ignored.
 func (m *management) ack(h string) {
 	n, err := strconv.ParseUint(h, 10, 32)
 	if err != nil {
 		return
 	}
-	outstanding := m.out - uint32(n)
+	outstanding := int32(m.out - uint32(n))
 	if int64(outstanding) <= int64(len(m.unacked)) {
-		m.unacked = m.unacked[len(m.unacked)-int(outstanding):]
+		m.unacked = m.unacked[len(m.unacked)-max(0, int(outstanding)):]
 	}
 }
 
