@@ -194,7 +194,7 @@ func (ch *chat) do(f func()) bool {
 func (ch *chat) leave() error {
 	if ch.client == nil {
 		if n := len(ch.outbox); n > 0 {
-			return fail(exitConnect, "", "%s never sent: there was no connection", plural(n, "message was", "messages were"))
+			return fail(exitConnect, "", "%s never sent: there was no connection", count(n, "message was", "messages were"))
 		}
 		return nil
 	}
@@ -282,7 +282,7 @@ func (ch *chat) flush() {
 		ch.deliver(m)
 	}
 	if sent := len(waiting) - len(ch.outbox); sent > 0 {
-		ch.note(fmt.Sprintf("Sent now: %s.", plural(sent, "message that had waited", "messages that had waited")))
+		ch.note(fmt.Sprintf("Sent now: %s.", count(sent, "message that had waited", "messages that had waited")))
 	}
 }
 
@@ -397,14 +397,6 @@ func presenceSentence(p *person) string {
 
 // presenceKey is what about a presence is worth telling when it changes.
 func presenceKey(p *person) string { return presenceSentence(p) }
-
-// plural is a number with its noun.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
 
 // isGone says whether err means that the connection ended.
 func isGone(err error) bool {

@@ -341,10 +341,10 @@ func (ch *chat) cmdStatus(context.Context, string) {
 		rows = append(rows, []string{"server", "no connection"})
 	}
 	if n := len(ch.outbox); n > 0 {
-		rows = append(rows, []string{"waiting", plural(n, "message", "messages")})
+		rows = append(rows, []string{"waiting", count(n, "message", "messages")})
 	}
 	if n := ch.people.unreadBut(nil); n > 0 {
-		rows = append(rows, []string{"unread", plural(n, "message", "messages")})
+		rows = append(rows, []string{"unread", count(n, "message", "messages")})
 	}
 	ch.answer(columns(rows))
 }
@@ -439,7 +439,7 @@ func (ch *chat) cmdHelp(_ context.Context, args string) {
 func (ch *chat) cmdQuit(context.Context, string) {
 	if n := len(ch.outbox); n > 0 && !ch.warned {
 		ch.warned = true
-		ch.complain(plural(n, "message has", "messages have") + " not been sent for want of a connection. /quit again leaves without them.")
+		ch.complain(count(n, "message has", "messages have") + " not been sent for want of a connection. /quit again leaves without them.")
 		return
 	}
 	ch.quit = true

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -39,3 +40,11 @@ func escapeLine(s string) string {
 }
 
 var lineEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`)
+
+// count is a number with its noun.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
