@@ -224,7 +224,8 @@ func (c *Client) Sync() []string {
 	var between []string
 	for {
 		e := c.Next()
-		if strings.HasPrefix(e, "<iq") && strings.Contains(e, "id='sync'") {
+		st, err := stanza.ParseIn([]byte(e), stanza.NSClient, stanza.AfterLogin)
+		if err == nil && st.Kind == stanza.IQ && st.IDString() == "sync" {
 			return between
 		}
 		between = append(between, e)
