@@ -105,6 +105,10 @@ class Gajim(Client):
     async def remove(self, jid: str) -> None:
         await self._do('remove', jid)
 
+    async def avatar(self, jid: str) -> str:
+        """The SHA-1 of the picture that it has of jid, in hex, or ""."""
+        return await self._do('avatar', jid)
+
     async def online(self) -> bool:
         return not self._offline
 

@@ -94,8 +94,9 @@ class Driver:
             app.ged.register_event_handler(name, ged.POSTGUI, handler)
 
     def _on_message(self, event):
-        if event.msgtxt and event.properties.type.is_chat and not event.properties.is_sent_carbon:
-            self._tell({'kind': 'message', 'jid': str(event.properties.jid.new_as_bare()), 'text': event.msgtxt,
+        if event.msgtxt and event.properties.type.is_chat:
+            kind = 'copy' if event.properties.is_sent_carbon else 'message'
+            self._tell({'kind': kind, 'jid': str(event.properties.jid.new_as_bare()), 'text': event.msgtxt,
                         'delayed': event.stanza.getTag('delay') is not None})
 
     def _on_message_error(self, event):
@@ -143,6 +144,11 @@ class Driver:
     def do_remove(self, jid):
         from nbxmpp.protocol import JID
         self._module('Roster').delete_item(JID.from_string(jid))
+
+    def do_avatar(self, jid):
+        from gajim.common import app
+        sha = self._module('Contacts').get_contact(jid).avatar_sha
+        return sha if sha and app.app.avatar_storage.avatar_exists(sha) else ''
 
     def do_status(self, show, text):
         from gajim.common import app

@@ -10,6 +10,7 @@ from .client import Client, Server
 from .desktop import Desktop
 from .dialogue import AWKWARD, Dialogue, Step
 from .events import CheckFailed
+from .extras import avatar, blocking, devices
 from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
 from .pidgin import Pidgin
@@ -133,6 +134,9 @@ GROUPS = {
     'profanity': talk(Profanity, Slixmpp),
     'gajim-resume': resume,
     'gajim-crash': crash,
+    'pidgin-avatar': avatar,
+    'pidgin-blocking': blocking,
+    'gajim-devices': devices,
     'pidgin-certificate': certificate(Pidgin),
     'gajim-certificate': certificate(Gajim),
     'pidgin-password': wrong_password(Pidgin, lambda e: e['kind'] == 'connection error'),

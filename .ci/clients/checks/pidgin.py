@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from jeepney import DBusAddress, MatchRule, MessageType, message_bus, new_method_call
@@ -141,6 +142,18 @@ class Pidgin(Client):
         group = await self._call('PurpleBuddyGetGroup', 'i', buddy)
         await self._call('PurpleAccountRemoveBuddy', 'iii', self._account, buddy, group)
         await self._call('PurpleBlistRemoveBuddy', 'i', buddy)
+
+    async def block(self, jid: str) -> None:
+        connection = await self._call('PurpleAccountGetConnection', 'i', self._account)
+        await self._call('ServAddDeny', 'is', connection, jid)
+
+    async def unblock(self, jid: str) -> None:
+        connection = await self._call('PurpleAccountGetConnection', 'i', self._account)
+        await self._call('ServRemDeny', 'is', connection, jid)
+
+    async def show_picture(self, path: Path) -> None:
+        """Sets its owner's picture, as choosing a file beside the status does."""
+        await self._call('PurplePrefsSetPath', 'ss', '/pidgin/accounts/buddyicon', str(path))
 
     async def online(self) -> bool:
         return bool(await self._call('PurpleAccountIsConnected', 'i', self._account))

@@ -70,6 +70,7 @@ class Slixmpp(Client):
         xmpp.add_event_handler('ssl_invalid_chain', lambda e: settle(f'certificate: {e}'))
         xmpp.add_event_handler('disconnected', lambda e: settle(f'disconnected: {e}'))
         xmpp.add_event_handler('message', self._message)
+        xmpp.add_event_handler('message_error', self._error)
         xmpp.add_event_handler('presence_subscribe', lambda p: self.events.add('request', jid=p['from'].bare))
         xmpp.add_event_handler('presence_subscribed', lambda p: self.events.add('approved', jid=p['from'].bare))
         for kind in ('available', 'chat', 'away', 'xa', 'dnd', 'unavailable'):
@@ -93,8 +94,9 @@ class Slixmpp(Client):
         if message['type'] in ('chat', 'normal') and message['body']:
             delayed = message.xml.find('{urn:xmpp:delay}delay') is not None
             self.events.add('message', jid=message['from'].bare, text=message['body'], delayed=delayed)
-        elif message['type'] == 'error':
-            self.events.add('error', jid=message['from'].bare, condition=message['error']['condition'])
+
+    def _error(self, message) -> None:
+        self.events.add('error', jid=message['from'].bare, condition=message['error']['condition'])
 
     def _presence(self, presence) -> None:
         show = {'available': 'online', 'unavailable': 'offline'}.get(presence['type'], presence['type'])
@@ -102,6 +104,10 @@ class Slixmpp(Client):
 
     def _send_presence(self, show: str, text: str) -> None:
         self.xmpp.send_presence(pshow=None if show == 'online' else show, pstatus=text or None)
+
+    @property
+    def full_jid(self) -> str:
+        return self.xmpp.boundjid.full
 
     async def add(self, jid: str) -> None:
         # update_roster sends the roster set; the request for presence is a stanza of its own.
