@@ -255,7 +255,14 @@ func (a *Account) subscriptionTo(t *Turn, o *Origin, st *stanza.Stanza) {
 		return
 	}
 	bare := NewOrigin(from)
-	a.mu.Lock()
+	a, err = a.Host.LockAccount(t, a.Local)
+	if err != nil {
+		t.srv.Bounce(t, o, st, t.srv.stanzaError(err))
+		return
+	}
+	if a == nil {
+		return // removed a moment ago
+	}
 	effect, refused := a.Roster.Inbound(from, roster.KindOf(st.Type), request)
 	if refused != nil {
 		a.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"natter/presence"
 	"natter/server/store"
 	"natter/stanza"
 )
@@ -136,12 +137,33 @@ func (a *Account) again(records []store.SpoolRecord) []Waiting {
 	return list
 }
 
-// Resumed tells that the session's client is back.
-func (srv *Server) Resumed(t *Turn, s *Session) {
+// Resumed tells that the session's client is back. After a restart it is told
+// the presence of its contacts anew: those whose sessions went with the old
+// process were never announced as unavailable.
+func (srv *Server) Resumed(t *Turn, s *Session, restarted bool) {
 	a := s.Account
 	a.mu.Lock()
 	a.startDrain(s)
+	var contacts []stanza.JID
+	if i := a.index(s); restarted && i >= 0 && a.view.Resources[i].Available {
+		for item := range a.Roster.All() {
+			if item.State.HasTo() {
+				contacts = append(contacts, item.JID)
+			}
+		}
+	}
 	a.mu.Unlock()
+	for _, j := range contacts {
+		h := srv.hosts[j.Domain()]
+		if h == nil {
+			continue
+		}
+		if contact := h.Online(j.Local()); contact != nil && len(*contact.targets.Load()) > 0 {
+			srv.probe(t, a, &step{kind: presence.Probe, own: s, to: j})
+			continue
+		}
+		srv.made(t, a, NewOrigin(j), "unavailable", &step{own: s})
+	}
 }
 
 // SessionByID returns the session with this id, nil without.

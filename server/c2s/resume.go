@@ -111,6 +111,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 		return tooHigh(uint64(h), sent)
 	}
 	before, quiet := old.tr, !old.writing
+	restarted := old.acks.restored
 	done := old.acks.resumed(h)
 	old.tr, old.secure, old.out, old.rest = tr, secure, out, nil
 	old.queued, old.written, old.writing = queued, written, false
@@ -138,7 +139,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	old.beat()
 	old.confirm(t, done)
 	old.Changed(t)
-	c.c2s.core.Resumed(t, old.session)
+	c.c2s.core.Resumed(t, old.session, restarted)
 	return nil
 }
 
