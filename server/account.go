@@ -21,6 +21,12 @@ const (
 	AccountArchive                     // messages are archived
 )
 
+// accountFlagNames say what the flags mean, from the lowest bit up.
+var accountFlagNames = [...]string{
+	"the account blocks somebody", "a session wants carbons", "a session is inactive",
+	"offline messages are being delivered", "the account archives",
+}
+
 // Account is one account of a host while somebody needs it: loaded at the first
 // session or the first stanza that has to know its roster or block list, and
 // let go some time after the last.

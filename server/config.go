@@ -1,6 +1,15 @@
 package server
 
-import "time"
+import (
+	_ "embed"
+	"time"
+)
+
+// ConfigSource is this file: the comments of Config are the manual of its
+// settings.
+//
+//go:embed config.go
+var ConfigSource string
 
 // Config is what the core needs to know. The zero value of a field means its
 // default; Defaults fills them in. The comments are the manual.

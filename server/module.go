@@ -1,6 +1,8 @@
 package server
 
 import (
+	"strings"
+
 	"natter/server/store"
 	"natter/stanza"
 )
@@ -116,6 +118,37 @@ type Hook struct {
 	NS    string
 	Flag  uint32
 	Run   func(*Passage) Verdict
+}
+
+// KindNames returns the kinds of stanzas that the hook is consulted for.
+func (k Hook) KindNames() string {
+	var names []string
+	for i, name := range []string{"message", "presence", "iq"} {
+		if k.Kinds&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 || len(names) == 3 {
+		return "all stanzas"
+	}
+	return strings.Join(names, ", ")
+}
+
+// Trigger returns, in words, when the hook is consulted.
+func (k Hook) Trigger() string {
+	var when []string
+	for i, name := range accountFlagNames {
+		if k.Flag&(1<<i) != 0 {
+			when = append(when, name)
+		}
+	}
+	if k.NS != "" {
+		when = append(when, "it has a child in "+k.NS)
+	}
+	if len(when) == 0 {
+		return "always"
+	}
+	return "if " + strings.Join(when, " or ")
 }
 
 // Verdict is what a hook decides.

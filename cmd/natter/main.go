@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -39,6 +38,8 @@ func verbs() []verb {
 		{"raw", "", "XML in, XML out, after logging in", runRaw},
 
 		{"serve", "", "run the server", runServe},
+		{"config", "", "print a configuration file with every setting", runConfig},
+		{"user", "ACTION [JID...]", "make, change, delete and list the server's accounts", runUser},
 		{"bench", "MODE", "measure a server", runBench},
 		{"test", "FILE.scs...", "play scripts of conversations against a server", runTest},
 		{"version", "", "print which natter this is", runVersion},
@@ -124,32 +125,4 @@ func writeHelp(w io.Writer) {
 		fmt.Fprintf(w, "  %-*s  %s\n", width, usage, v.summary)
 	}
 	fmt.Fprint(w, "\nnatter help VERB shows a verb's flags.\n")
-}
-
-const versionHelp = `
-Prints natter's version and the Go release it was built with.
-`
-
-func runVersion(_ context.Context, args []string, std stdio) int {
-	fs := newFlags("version", versionHelp, std)
-	if _, code, ok := fs.parse(args, 0, 0); !ok {
-		return code
-	}
-	version, goVersion := buildVersion()
-	fmt.Fprintf(std.out, "natter %s (%s)\n", version, goVersion)
-	return exitOK
-}
-
-// buildVersion returns the version this binary was built as, "devel" when it
-// was built from a working tree, and the Go release that built it.
-func buildVersion() (version, goVersion string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "devel", "unknown Go"
-	}
-	version = strings.Trim(info.Main.Version, "()")
-	if version == "" {
-		version = "devel"
-	}
-	return version, info.GoVersion
 }

@@ -5,58 +5,83 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"natter/server"
 	"natter/server/c2s"
-	"natter/server/cert"
 	"natter/server/store"
+	"natter/server/web"
 	"natter/server/xep"
 )
 
-// drainTime is how long a stopping server takes at most.
-const drainTime = 9 * time.Second
+// A stopping server takes drainTime at most to say goodbye to its clients, and
+// stopTime in all.
+const (
+	drainTime = 8 * time.Second
+	stopTime  = 9500 * time.Millisecond
+)
 
-// runServe is the verb serve: the whole server, wired top to bottom.
+// runServe is the verb serve.
 func runServe(ctx context.Context, args []string, std stdio) int {
 	o, code, ok := serveOptions(args, std)
 	if !ok {
 		return code
 	}
-	if err := serve(ctx, o, std); err != nil {
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		defer stop()
+		ended <- serve(ctx, o, args, std)
+	}()
+	<-ctx.Done()
+	// Who is in a hurry may send the signal again.
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	var err error
+	select {
+	case err = <-ended:
+	case <-time.After(stopTime):
+		err = errors.New("could not stop in time; what was not acknowledged to clients may not be stored")
+	}
+	if err != nil {
 		fmt.Fprintf(std.err, "natter serve: %v\n", err)
 		return exitUsage
 	}
 	return exitOK
 }
 
-// serve runs a server until ctx ends, then drains it.
-func serve(ctx context.Context, o *options, std stdio) error {
-	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: o.level()}))
+// serve is the whole server, wired top to bottom. It runs until ctx ends and
+// drains then. args are those that o was made from, to be read again on SIGHUP.
+func serve(ctx context.Context, o *options, args []string, std stdio) error {
+	level := new(slog.LevelVar)
+	level.Set(o.level)
+	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	hangup := o.hangups(ctx)
 
-	// Storage and certificate.
-	dbPath, certDir := "", ""
-	if !o.Memory {
-		if err := os.MkdirAll(filepath.Join(o.Data, "cert"), 0o700); err != nil {
-			return fmt.Errorf("making the data directory: %w", err)
-		}
-		dbPath, certDir = filepath.Join(o.Data, "natter.db"), filepath.Join(o.Data, "cert")
-	}
-	db, err := store.Open(store.Options{Path: dbPath})
-	if errors.Is(err, store.ErrLocked) {
-		return fmt.Errorf("%s is in use: another natter is running on it; stop it, or choose another --data", o.Data)
-	}
-	if err != nil {
-		return fmt.Errorf("opening %s: %w", dbPath, err)
-	}
-	defer db.Close()
-	certs, err := o.certificate(certDir)
+	// Storage, certificate and sockets: all that may not be there for us.
+	db, err := o.openStore()
 	if err != nil {
 		return err
 	}
+	defer db.Close()
+	run, err := o.runDirectory()
+	if err != nil {
+		return err
+	}
+	defer run.remove()
+	certs, err := o.certificates()
+	if err != nil {
+		return err
+	}
+	sockets, err := o.listen()
+	if err != nil {
+		return err
+	}
+	defer sockets.close()
 
 	// The core.
 	core, err := server.New(o.Server, db, log, xep.All)
@@ -64,6 +89,10 @@ func serve(ctx context.Context, o *options, std stdio) error {
 		return err
 	}
 	defer core.Close()
+	clients := c2s.New(core, certs.config("xmpp-client"))
+	if err := clients.Restore(ctx); err != nil {
+		return err
+	}
 	admin, err := firstRun(ctx, o, core)
 	if err != nil {
 		return err
@@ -72,73 +101,63 @@ func serve(ctx context.Context, o *options, std stdio) error {
 		return err
 	}
 
-	// Listeners.
-	clients := c2s.New(core, certs.Config("xmpp-client"))
-	if err := clients.Restore(ctx); err != nil {
+	if err := run.fill(certs.source()); err != nil {
 		return err
+	}
+	if err := o.servePprof(); err != nil {
+		return err
+	}
+	closeControl, err := o.control(core)
+	if err != nil {
+		return err
+	}
+	defer closeControl()
+
+	// Everybody may come in.
+	site := web.New(core, clients, web.Options{Version: buildInfo().version, MetricsFrom: o.metricsFrom})
+	stopHTTP := serveHTTP(site, sockets, certs.config("h2", "http/1.1"), log)
+	for _, name := range []string{"c2s", "c2s-tls"} {
+		if ln := sockets[name]; ln != nil {
+			clients.Listen(ln, name == "c2s-tls")
+		}
 	}
 	go trimMemory(ctx, clients)
-	addrs := make(map[string]net.Addr)
-	for _, l := range []struct {
-		name, addr string
-		direct     bool
-	}{{"c2s", o.C2S, false}, {"c2s-tls", o.C2STLS, true}} {
-		if l.addr == off {
-			continue
-		}
-		ln, err := net.Listen("tcp", l.addr)
-		if err != nil {
-			return listenError(l.name, l.addr, err)
-		}
-		addrs[l.name] = ln.Addr()
-		clients.Listen(ln, l.direct)
-	}
-	stopHTTP, err := o.serveHTTP(core, clients, certs.Config("h2", "http/1.1"), addrs, log)
-	if err != nil {
-		return err
-	}
-	control, err := o.control(core)
-	if err != nil {
-		return err
-	}
-	o.greet(std.out, certs, admin, addrs)
+	o.greet(std.out, greeting{certs: certs.source(), run: run, password: admin, sockets: sockets, control: o.Control})
 
 	// Until told to stop.
-	reload := o.reloads(ctx)
 	for stopping := false; !stopping; {
 		select {
 		case <-ctx.Done():
 			stopping = true
-		case <-reload:
-			if err := certs.Reload(); err != nil {
-				log.Warn("certificate not reloaded", "err", err)
-			}
+		case <-hangup:
+			o.reload(args, reloadable{level, certs, site}, log)
 		}
 	}
+	log.Info("stopping")
+	site.Drain()
+	closeControl()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
-	control()
-	stopHTTP(drain)
 	clients.Shutdown(drain)
+	stopHTTP(drain)
 	return nil
 }
 
-// certificate returns where TLS gets its certificate from.
-func (o *options) certificate(dir string) (*cert.Source, error) {
-	if o.Cert != "" {
-		s, err := cert.Files(o.Cert, o.Key)
-		if err != nil {
-			return nil, fmt.Errorf("reading the certificate: %w", err)
+// openStore opens the data directory, or memory.
+func (o *options) openStore() (*store.Store, error) {
+	path := ""
+	if !o.Memory {
+		if err := os.MkdirAll(o.Data, 0o700); err != nil {
+			return nil, fmt.Errorf("making the data directory: %w", err)
 		}
-		return s, nil
+		path = filepath.Join(o.Data, databaseFile)
 	}
-	s, err := cert.Local(dir, o.Server.Domains)
+	db, err := store.Open(store.Options{Path: path})
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("%s is in use: another natter is running on it; stop it, or choose another --data", o.Data)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("making a certificate: %w", err)
+		return nil, fmt.Errorf("opening the data in %s: %w", o.Data, err)
 	}
-	return s, nil
-}
-
-func listenError(name, addr string, err error) error {
-	return fmt.Errorf("listening on %s: %w (choose another with --%s HOST:PORT, or turn it off with --%s off)", addr, err, name, name)
+	return db, nil
 }

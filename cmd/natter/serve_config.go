@@ -1,8 +1,220 @@
 package main
 
-import "fmt"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
 
-// readConfig reads the configuration file.
+	"github.com/pelletier/go-toml/v2"
+)
+
+// A setting is one key of the configuration file and the field that it fills.
+type setting struct {
+	key   string
+	name  string        // of the field
+	field reflect.Value // string, bool, int, int64, time.Duration or []string; settable
+}
+
+// all returns every setting: the fields of server.Config and of settings.
+// A new field there is a new key.
+func (o *options) all() []setting {
+	return append(fieldsOf(&o.Server), fieldsOf(&o.settings)...)
+}
+
+// fieldsOf returns the fields of a struct as settings.
+func fieldsOf(ptr any) []setting {
+	v := reflect.ValueOf(ptr).Elem()
+	var list []setting
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		key := f.Tag.Get("key")
+		if key == "" {
+			key = snake(f.Name)
+		}
+		list = append(list, setting{key: key, name: f.Name, field: v.Field(i)})
+	}
+	return list
+}
+
+// snake writes a Go name as a key: MaxStanza as max_stanza.
+func snake(name string) string {
+	return strings.ToLower(wordStart.ReplaceAllString(name, "${1}_${2}"))
+}
+
+var wordStart = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// number is how a number of things or bytes is written: 1000, or "10 MiB".
+type number struct{ n int64 }
+
+var units = map[string]int64{
+	"": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *number) UnmarshalText(text []byte) error {
+	s := strings.ReplaceAll(string(text), "_", "")
+	digits := strings.TrimRight(s, "kKMGiB ")
+	unit, ok := units[strings.TrimSpace(s[len(digits):])]
+	v, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || !ok || v > math.MaxInt64/unit {
+		return fmt.Errorf("%q is not a number, nor a size such as %q", text, "10 MiB")
+	}
+	n.n = v * unit
+	return nil
+}
+
+// formatNumber is the reverse: as a size where that is shorter.
+func formatNumber(n int64) string {
+	for _, u := range []struct {
+		name string
+		size int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n >= u.size && n%u.size == 0 {
+			return fmt.Sprintf("%q", fmt.Sprintf("%d %s", n/u.size, u.name))
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// span is how a time is written: "5m", "1h30m", "10s".
+type span struct{ d time.Duration }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *span) UnmarshalText(text []byte) (err error) {
+	if d.d, err = time.ParseDuration(string(text)); err != nil {
+		return fmt.Errorf("%q is not a time such as %q or %q", text, "5m", "1h30m")
+	}
+	return nil
+}
+
+// formatSpan is the reverse, without units that are zero.
+func formatSpan(d time.Duration) string {
+	s := d.String()
+	if s = strings.TrimSuffix(s, "m0s") + "m"; !strings.HasSuffix(d.String(), "m0s") {
+		return d.String()
+	}
+	if t, ok := strings.CutSuffix(s, "h0m"); ok {
+		return t + "h"
+	}
+	return s
+}
+
+// fileType returns the struct type that a file with these settings decodes to:
+// a pointer for each, nil where the file says nothing.
+func fileType(all []setting) reflect.Type {
+	fields := make([]reflect.StructField, len(all))
+	for i, s := range all {
+		t := s.field.Type()
+		switch s.field.Interface().(type) {
+		case time.Duration:
+			t = reflect.TypeFor[span]()
+		case int, int64:
+			t = reflect.TypeFor[number]()
+		}
+		fields[i] = reflect.StructField{
+			Name: s.name, Type: reflect.PointerTo(t), Tag: reflect.StructTag(`toml:"` + s.key + `"`),
+		}
+	}
+	return reflect.StructOf(fields)
+}
+
+// readConfig takes over what a configuration file says. The error names the file
+// and the line.
 func (o *options) readConfig(file string) error {
-	return fmt.Errorf("reading %s: not there yet", file)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fail(exitUsage, "natter config > FILE makes one.", "reading the configuration: %w", err)
+	}
+	if line, err := o.parseConfig(data); err != nil {
+		at := file
+		if line > 0 {
+			at += ":" + strconv.Itoa(line)
+		}
+		return fail(exitUsage, "natter config lists every setting.", "%s: %w", at, err)
+	}
+	return nil
+}
+
+// parseConfig takes over what the text of a configuration file says. An error
+// comes with the number of its line, 0 where that is not known.
+func (o *options) parseConfig(data []byte) (line int, err error) {
+	all := o.all()
+	file := reflect.New(fileType(all))
+	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(file.Interface()); err != nil {
+		return whatIsWrong(err, all)
+	}
+	for i, s := range all {
+		given := file.Elem().Field(i)
+		if given.IsNil() {
+			continue
+		}
+		if err := s.set(given.Elem()); err != nil {
+			return lineOf(data, s.key), fmt.Errorf("%s: %w", s.key, err)
+		}
+	}
+	return 0, nil
+}
+
+// set gives the field the value from the file.
+func (s setting) set(given reflect.Value) error {
+	switch v := given.Interface().(type) {
+	case span:
+		if v.d < time.Second {
+			return fmt.Errorf("%s is too short; a second is the least", v.d)
+		}
+		s.field.SetInt(int64(v.d))
+	case number:
+		if v.n < 1 || s.field.OverflowInt(v.n) {
+			return fmt.Errorf("%d is out of range; leave the line out for the default", v.n)
+		}
+		s.field.SetInt(v.n)
+	case string:
+		if v == "" {
+			return errors.New("it is empty; leave the line out for the default")
+		}
+		s.field.SetString(expandHome(v))
+	default:
+		s.field.Set(given)
+	}
+	return nil
+}
+
+// whatIsWrong words an error of the decoder and tells its line.
+func whatIsWrong(err error, all []setting) (int, error) {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		first := unknown.Errors[0]
+		row, _ := first.Position()
+		var keys []string
+		for _, s := range all {
+			keys = append(keys, s.key)
+		}
+		word := strings.Join(first.Key(), ".")
+		if near := nearest(word, keys); near != "" {
+			return row, fmt.Errorf("there is no setting %q; did you mean %q?", word, near)
+		}
+		return row, fmt.Errorf("there is no setting %q", word)
+	}
+	var syntax *toml.DecodeError
+	if errors.As(err, &syntax) {
+		row, _ := syntax.Position()
+		return row, errors.New(strings.TrimPrefix(syntax.Error(), "toml: "))
+	}
+	return 0, err
+}
+
+// lineOf returns the number of the line that sets a key, 0 without one.
+func lineOf(data []byte, key string) int {
+	at := regexp.MustCompile(`(?m)^[ \t]*["']?` + key + `["']?[ \t]*=`).FindIndex(data)
+	if at == nil {
+		return 0
+	}
+	return 1 + bytes.Count(data[:at[1]], []byte("\n"))
 }

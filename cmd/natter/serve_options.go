@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"natter/server"
 )
@@ -19,35 +16,37 @@ const off = "off"
 // options is what serve was told, by flags and the configuration file.
 type options struct {
 	Server server.Config
-	Data   string
-	Memory bool
-
-	C2S, C2STLS, HTTP, HTTPS string
-	Cert, Key                string
+	settings
 
 	Verbose       bool
 	Pprof         string
 	BenchAccounts int
 	BenchContacts int
+
+	config      string         // the configuration file; "" without
+	level       slog.Level     // of LogLevel and Verbose
+	metricsFrom []netip.Prefix // of MetricsFrom
 }
 
 const serveHelp = `
 Runs the server. Without a configuration it serves the domain localhost on the
 loopback addresses, makes its own certificate, keeps its data in one directory,
 and prints how clients connect. Stop it with Ctrl-C or SIGTERM: it finishes what
-it has promised and says goodbye to its clients.
+it has promised and says goodbye to its clients. SIGHUP reads certificates and
+what can change in the configuration again.
 
-An address may be "off".
+An address may be "off". Flags override the configuration file.
 `
 
-// serveOptions reads the command line of serve.
+// serveOptions reads the command line of serve, and the file that it names.
 func serveOptions(args []string, std stdio) (*options, int, bool) {
-	o := &options{}
+	o := &options{settings: defaultSettings()}
+	o.Server.Archive = true
 	fs := newFlags("serve", serveHelp, std)
-	config := fs.String("config", "", "configuration `FILE` (TOML); natter config prints one with every setting")
+	config := fs.String("config", "", "configuration `FILE` (TOML), else NATTER_CONFIG; natter config prints one with\nevery setting")
 	domain := fs.String("domain", "", "the `DOMAIN` to serve (default localhost)")
 	archive := fs.String("archive", "", "keep delivered messages: `on|off` (default on)")
-	fs.StringVar(&o.Data, "data", "", "keep data in `DIR` (default "+defaultDataDir()+")")
+	fs.StringVar(&o.Data, "data", "", "keep data in `DIR` (default "+shortPath(defaultDataDir())+")")
 	fs.BoolVar(&o.Memory, "memory", false, "keep nothing on disk")
 	fs.BoolVar(&o.Server.Dev, "dev", false, "for protocol tests on this machine: in memory unless --data is given,\nopen registration, SCRAM without TLS from loopback")
 	fs.StringVar(&o.C2S, "c2s", "", "clients with STARTTLS (default `ADDR` 127.0.0.1:5222)")
@@ -56,6 +55,7 @@ func serveOptions(args []string, std stdio) (*options, int, bool) {
 	fs.StringVar(&o.HTTPS, "https", "", "the same over TLS (default `ADDR` 127.0.0.1:5281)")
 	fs.StringVar(&o.Cert, "cert", "", "certificate chain, PEM `FILE`; watched for changes")
 	fs.StringVar(&o.Key, "key", "", "its private key, PEM `FILE`")
+	fs.StringVar(&o.Control, "control", "", "the socket for natter user: a `PATH` or off (default control.sock in --data)")
 	fs.BoolVar(&o.Server.NoLimits, "no-limits", false, "lift limits on rates, registration and connections per address")
 	fs.BoolVar(&o.Verbose, "verbose", false, "log more")
 	fs.StringVar(&o.Pprof, "pprof", "", "serve profiles at `ADDR`, loopback only")
@@ -64,69 +64,50 @@ func serveOptions(args []string, std stdio) (*options, int, bool) {
 	if _, code, ok := fs.parse(args, 0, 0); !ok {
 		return nil, code, false
 	}
-	o.Server.Archive = true
-	if err := o.fill(*config, *domain, *archive); err != nil {
+	if o.config = firstSet(*config, os.Getenv("NATTER_CONFIG")); o.config != "" {
+		if err := o.readConfig(o.config); err != nil {
+			return nil, report(std.err, "serve", err), false
+		}
+		fs.parse(args, 0, 0) // once more, over what the file says
+	}
+	if *domain != "" {
+		o.Server.Domains = []string{*domain}
+	}
+	switch *archive {
+	case "":
+	case "on", "off":
+		o.Server.Archive = *archive == "on"
+	default:
+		return nil, fs.usageError("--archive takes on or off, not %q", *archive), false
+	}
+	if fs.isSet("memory") && o.Memory && !fs.isSet("data") {
+		o.Data = "" // that of the file
+	}
+	if fs.isSet("data") && !fs.isSet("memory") {
+		o.Memory = false
+	}
+	if err := o.complete(); err != nil {
 		return nil, fs.usageError("%v", err), false
 	}
 	return o, 0, true
 }
 
-// fill adds the configuration file and the defaults, and checks what goes
-// together.
-func (o *options) fill(config, domain, archive string) error {
-	if config != "" {
-		if err := o.readConfig(config); err != nil {
-			return err
-		}
+// A served is one of the addresses that are served.
+type served struct {
+	name string // of its flag
+	addr *string
+	port string // the default one
+	what string // for people
+}
+
+// listeners returns the addresses that are served, or off.
+func (o *options) listeners() []served {
+	return []served{
+		{"c2s", &o.C2S, "5222", "clients, STARTTLS"},
+		{"c2s-tls", &o.C2STLS, "5223", "clients, direct TLS"},
+		{"http", &o.HTTP, "5280", "health and metrics"},
+		{"https", &o.HTTPS, "5281", "the same over TLS"},
 	}
-	if domain != "" {
-		o.Server.Domains = []string{domain}
-	}
-	if len(o.Server.Domains) == 0 {
-		o.Server.Domains = []string{"localhost"}
-	}
-	switch archive {
-	case "":
-	case "on", "off":
-		o.Server.Archive = archive == "on"
-	default:
-		return fmt.Errorf("--archive takes on or off, not %q", archive)
-	}
-	if o.Server.Dev {
-		o.Server.Register = true
-		o.Memory = o.Memory || o.Data == ""
-		if len(o.Server.Admins) == 0 {
-			o.Server.Admins = []string{"admin@" + o.Server.Domains[0]}
-		}
-	}
-	if o.Memory && o.Data != "" && !o.Server.Dev {
-		return fmt.Errorf("--memory and --data exclude each other")
-	}
-	if o.Data == "" && !o.Memory {
-		if o.Data = defaultDataDir(); o.Data == "" {
-			return fmt.Errorf("there is no home directory to keep data in; name one with --data DIR")
-		}
-	}
-	if (o.Cert == "") != (o.Key == "") {
-		return fmt.Errorf("--cert and --key go together")
-	}
-	// A real domain is served to everybody, localhost to this machine.
-	host := ""
-	if o.local() {
-		host = "127.0.0.1"
-	}
-	for _, a := range []struct {
-		addr *string
-		port string
-	}{{&o.C2S, "5222"}, {&o.C2STLS, "5223"}, {&o.HTTP, "5280"}, {&o.HTTPS, "5281"}} {
-		if *a.addr == "" {
-			*a.addr = net.JoinHostPort(host, a.port)
-		}
-		if o.Server.Dev && *a.addr != off && !loopback(*a.addr) {
-			return fmt.Errorf("--dev lets anybody in, so it listens on loopback only, not on %s", *a.addr)
-		}
-	}
-	return nil
 }
 
 // local reports whether only this machine is served.
@@ -143,20 +124,8 @@ func loopback(addr string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (o *options) level() slog.Level {
-	if o.Verbose {
-		return slog.LevelDebug
-	}
-	return slog.LevelInfo
-}
-
-// reloads is sent to at each SIGHUP.
-func (o *options) reloads(ctx context.Context) <-chan os.Signal {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGHUP)
-	context.AfterFunc(ctx, func() { signal.Stop(c) })
-	return c
-}
+// databaseFile is the store's file in a data directory.
+const databaseFile = "natter.db"
 
 // socket is where the control socket of a server over a data directory is.
 func socket(data string) string { return filepath.Join(data, "control.sock") }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"natter/stanza"
+)
+
+// settings is what serve is told besides server.Config. The comments are the
+// manual: natter config and docs/config.md show them, with the names of fields
+// replaced by their keys.
+type settings struct {
+	// Data is the directory for all that is kept: accounts, messages, and the
+	// certificate that natter makes itself. Default: natter in $XDG_DATA_HOME,
+	// which is ~/.local/share/natter.
+	Data string
+	// Memory: keep nothing on disk. What there is ends with the server.
+	Memory bool
+
+	// C2S is where clients connect that begin without TLS and secure the stream
+	// then (STARTTLS), as HOST:PORT. Without a HOST it is every address of the
+	// machine. "off" turns it off, as with the other addresses. Default: port
+	// 5222, for the domain localhost on 127.0.0.1 only, for others everywhere.
+	C2S string `key:"c2s"`
+	// C2STLS is where clients connect with TLS from the first byte (XEP-0368).
+	// Default: port 5223, like C2S.
+	C2STLS string `key:"c2s_tls"`
+	// HTTP is where health and metrics are served without TLS. Default: port
+	// 5280, like C2S.
+	HTTP string `key:"http"`
+	// HTTPS is the same over TLS. Default: port 5281, like C2S.
+	HTTPS string `key:"https"`
+	// MetricsFrom lists who may read /metrics: addresses, or networks as
+	// 10.0.0.0/8. A proxy on this machine does not make its clients local.
+	MetricsFrom []string
+	// Control is the socket for natter user, a path or "off". Default:
+	// control.sock in the data directory; without one, in a directory for
+	// temporary files that is named at the start.
+	Control string
+
+	// Cert is the file with the certificate chain in PEM, for all domains, and
+	// Key the one with its private key. They are read again when they change.
+	// Without them natter makes an authority and a certificate of its own.
+	Cert string
+	Key  string
+
+	// LogLevel is how much is logged: debug, info, warn or error.
+	LogLevel string
+}
+
+// settingsSource is this file, for its comments.
+//
+//go:embed serve_settings.go
+var settingsSource string
+
+// defaultSettings are those that do not depend on others.
+func defaultSettings() settings {
+	return settings{MetricsFrom: []string{"127.0.0.0/8", "::1"}, LogLevel: "info"}
+}
+
+// complete fills in the defaults that depend on other settings and checks what
+// goes together.
+func (o *options) complete() error {
+	if len(o.Server.Domains) == 0 {
+		o.Server.Domains = []string{"localhost"}
+	}
+	for i, d := range o.Server.Domains {
+		j, err := stanza.ParseJID(d)
+		if err != nil || j.Local() != "" || !j.IsBare() {
+			return fmt.Errorf("%q is not a domain", d)
+		}
+		o.Server.Domains[i] = j.Domain()
+	}
+	if o.Server.Dev {
+		o.Server.Register = true
+		o.Memory = o.Memory || o.Data == ""
+	}
+	if len(o.Server.Admins) == 0 {
+		o.Server.Admins = []string{"admin@" + o.Server.Domains[0]}
+	}
+	for i, a := range o.Server.Admins {
+		j, err := stanza.ParseJID(a)
+		if err != nil || j.Local() == "" || !j.IsBare() {
+			return fmt.Errorf("the administrator %q is not an address such as admin@%s", a, o.Server.Domains[0])
+		}
+		o.Server.Admins[i] = j.String()
+	}
+	if o.Memory && o.Data != "" {
+		return fmt.Errorf("--memory keeps nothing, and --data says where to keep it: choose one")
+	}
+	if o.Data == "" && !o.Memory {
+		if o.Data = defaultDataDir(); o.Data == "" {
+			return fmt.Errorf("there is no home directory to keep data in; name one with --data DIR")
+		}
+	}
+	if o.Control == "" && !o.Memory {
+		o.Control = socket(o.Data)
+	}
+	if (o.Cert == "") != (o.Key == "") {
+		return fmt.Errorf("--cert and --key go together")
+	}
+	if o.Server.MaxStanza != 0 && o.Server.MaxStanza < minStanza {
+		return fmt.Errorf("max_stanza is %d; RFC 6120 §13.12 asks for %d bytes at least", o.Server.MaxStanza, minStanza)
+	}
+	if err := o.levelFrom(o.LogLevel); err != nil {
+		return err
+	}
+	if err := o.prefixes(); err != nil {
+		return err
+	}
+	return o.addresses()
+}
+
+// minStanza is the least that a server has to take (RFC 6120 §13.12).
+const minStanza = 10_000
+
+func (o *options) levelFrom(word string) error {
+	if o.Verbose {
+		word = "debug"
+	}
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, ok := levels[word]
+	if !ok {
+		return fmt.Errorf("log_level is %q, none of debug, info, warn and error", word)
+	}
+	o.level = level
+	return nil
+}
+
+// prefixes reads MetricsFrom.
+func (o *options) prefixes() error {
+	o.metricsFrom = nil
+	for _, s := range o.MetricsFrom {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			var a netip.Addr
+			if a, err = netip.ParseAddr(s); err == nil {
+				p = netip.PrefixFrom(a, a.BitLen())
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("metrics_from: %q is neither an address nor a network such as 10.0.0.0/8", s)
+		}
+		o.metricsFrom = append(o.metricsFrom, p)
+	}
+	return nil
+}
+
+// addresses fills in where to listen. A real domain is served to everybody,
+// localhost to this machine.
+func (o *options) addresses() error {
+	host := ""
+	if o.local() {
+		host = "127.0.0.1"
+	}
+	listeners := 0
+	for _, a := range o.listeners() {
+		if *a.addr == "" {
+			*a.addr = net.JoinHostPort(host, a.port)
+		}
+		if *a.addr == off {
+			continue
+		}
+		listeners++
+		if _, _, err := net.SplitHostPort(*a.addr); err != nil {
+			return fmt.Errorf("--%s: %q is not HOST:PORT (nor %q)", a.name, *a.addr, off)
+		}
+		if o.Server.Dev && !loopback(*a.addr) {
+			return fmt.Errorf("--dev lets anybody in, so it listens on loopback only, not with --%s on %s", a.name, *a.addr)
+		}
+	}
+	if listeners == 0 {
+		return fmt.Errorf("there is nothing to listen on: all addresses are off")
+	}
+	return nil
+}
