@@ -17,9 +17,11 @@ import (
 // failed condition fails all of it.
 type Batch struct {
 	// Then, if set, is called exactly once for a batch that Commit accepted:
-	// with nil when its changes are durable, else with the reason why none of
-	// them was made. It runs on the committer's goroutine, in the order of the
-	// Commit calls, and must not block.
+	// with nil when its changes are durable and reads see them, else with the
+	// reason why none of them was made. (If the disk failed in the very last
+	// step of a commit and the process dies right after, they may yet be there.)
+	// It runs on the committer's goroutine, in the order of the Commit calls,
+	// and must not block; it may call Commit.
 	Then func(err error)
 
 	docs  []docOp
@@ -112,7 +114,8 @@ func (b *Batch) doc(op uint8, d Doc, want uint64) {
 }
 
 // Append adds a record to the Log. The batch fails with ErrExists if there is
-// one of that id.
+// one of that id when the batch's turn comes. A transient record that is in no
+// spool at the end of its batch is not kept.
 func (b *Batch) Append(r Record) {
 	b.logID(logOp{op: logAppend, id: r.ID, n: len(b.recs)})
 	b.recs = append(b.recs, r)
@@ -123,16 +126,20 @@ func (b *Batch) Append(r Record) {
 func (b *Batch) Remove(id uint64) { b.logID(logOp{op: logRemove, id: id}) }
 
 // DeleteOwner removes an account from the Log: its archive and its spool. A
-// record that no other owner has and nobody waits for goes with it. The
-// effect is seen at once; the space is given back in the background.
+// record that no other owner has goes with it, unless somebody waits for it:
+// then it lives on as a transient one. The owner's archive and spool are empty
+// at once, also for one who registers that name anew; rows are removed in the
+// background, until when GetRecord may still find a record.
 func (b *Batch) DeleteOwner(owner string) { b.logOwner(logOp{op: logDeleteOwner, owner: owner}) }
 
-// DeleteBefore removes the records made before t from every archive. What
-// somebody still waits for stays in the spool until confirmed.
+// DeleteBefore removes the records made before t from every archive, at once
+// and in the background as DeleteOwner does. What somebody still waits for
+// stays, as a transient record. A record of such an age that is appended while
+// the background work goes on (Stats.Sweeping) may go as well.
 func (b *Batch) DeleteBefore(t time.Time) { b.logID(logOp{op: logDeleteBefore, id: IDAt(t)}) }
 
 // Trim keeps the owner's newest records, at most that many, and removes the
-// others from that archive; the spool keeps what the owner waits for.
+// others from that archive, with what DeleteBefore says about the rest.
 func (b *Batch) Trim(owner string, keep int) {
 	if keep < 0 {
 		b.invalid("trim to a negative count")

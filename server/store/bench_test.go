@@ -54,6 +54,9 @@ func benchLog(b *testing.B, path string, rate int) {
 	if path != "" {
 		if fi, err := os.Stat(path); err == nil {
 			b.ReportMetric(float64(fi.Size())/float64(b.N), "stored-B/msg")
+			if fi, err := os.Stat(path + "-wal"); err == nil {
+				b.ReportMetric(float64(fi.Size())/(1<<20), "wal-MiB")
+			}
 			b.ReportMetric(float64(bytesWritten()-written)/float64(b.N), "written-B/msg")
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// committer is the state of the goroutine that writes: nothing in it is
-// touched by another, and none of it is in memory only, so that a failed
-// transaction is undone by reading it again.
+// committer is the state of the goroutine that writes. No other touches it, and
+// whatever it has can be read from the database again, which is what happens
+// when a connection is given up after an error.
 type committer struct {
 	conn      *conn            // nil in memory, and after an error until the next group
 	owners    map[string]int64 // numbers of owners, a cache

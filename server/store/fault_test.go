@@ -76,6 +76,9 @@ func TestStalledDisk(t *testing.T) {
 		for i := 1; i < 150; i++ {
 			commit(i)
 		}
+		if !s.Full() {
+			t.Error("a queue at its bound is not full")
+		}
 		if busy != 50 {
 			t.Errorf("%d of 150 batches were refused at a bound of 100", busy)
 		}
@@ -102,6 +105,9 @@ func TestStalledDisk(t *testing.T) {
 				}
 				ended = true
 			}
+		}
+		if s.Full() {
+			t.Error("an empty queue is full")
 		}
 		if done != 100 {
 			t.Errorf("%d batches of 100 came through", done)

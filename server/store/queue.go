@@ -65,6 +65,16 @@ func (s *Store) Commit(b *Batch) error {
 	return nil
 }
 
+// Full tells whether the queue is within a sixteenth of its bound, or closed, so
+// that Commit might refuse a batch: for callers that have something to do first
+// which they could not take back.
+func (s *Store) Full() bool {
+	q := &s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.closed || q.n >= s.opt.QueueBatches-s.opt.QueueBatches/16 || q.bytes >= s.opt.QueueBytes-s.opt.QueueBytes/16
+}
+
 func (q *queue) add(b *Batch, size int64) {
 	b.err = nil
 	q.list = append(q.list, b)
@@ -77,7 +87,7 @@ func (q *queue) add(b *Batch, size int64) {
 
 // CommitWait commits a batch and waits until it is durable or has failed, for
 // callers that may block; when the queue is full it waits for room. If ctx
-// ends first the batch may still be committed.
+// ends first the batch may still be committed. Not to be called from Then.
 func (s *Store) CommitWait(ctx context.Context, b *Batch) error {
 	done := make(chan error, 1)
 	then := b.Then
@@ -117,7 +127,7 @@ func (s *Store) CommitWait(ctx context.Context, b *Batch) error {
 // Barrier calls fn on the committer's goroutine once everything enqueued
 // before has been decided: its callbacks have run. The error is that of the
 // transaction before it, if that failed, or ErrClosed. The queue's bound does
-// not hold a barrier back.
+// not hold a barrier back. On a closed store fn is called at once.
 func (s *Store) Barrier(fn func(error)) {
 	q := &s.queue
 	q.mu.Lock()

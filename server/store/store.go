@@ -68,7 +68,8 @@ func (o Options) withDefaults() Options {
 // Store is an open store. Its methods may be called from any goroutine.
 type Store struct {
 	opt    Options
-	lock   *os.File
+	lock   *os.File // nil in memory, as is file
+	file   *os.File // the database
 	lastID atomic.Uint64
 	pages  atomic.Int64 // MaxBytes in pages, 0 for none
 
@@ -95,14 +96,16 @@ func Open(o Options) (*Store, error) {
 	s.queue.init()
 	s.pages.Store(s.opt.MaxBytes / pageSize)
 	if o.Path != "" {
-		f, err := lockFile(o.Path + ".lock")
-		if err != nil {
+		var err error
+		if s.lock, err = lockFile(o.Path + ".lock"); err != nil {
 			return nil, err
 		}
-		s.lock = f
 		// What is in it is nobody else's: SQLite would go by the umask alone.
-		if f, err := os.OpenFile(o.Path, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
-			f.Close()
+		// The handle stays open as long as SQLite has the file, whose locks
+		// would go with any handle of the process that is closed.
+		if s.file, err = os.OpenFile(o.Path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+			s.lock.Close()
+			return nil, fmt.Errorf("store: open: %w", err)
 		}
 	}
 	c, err := s.openWriter()
@@ -112,9 +115,7 @@ func Open(o Options) (*Store, error) {
 		}
 	}
 	if err != nil {
-		if s.lock != nil {
-			s.lock.Close()
-		}
+		s.unlock()
 		return nil, err
 	}
 	n := s.opt.Readers
@@ -169,10 +170,16 @@ func (s *Store) Close() error {
 	if s.w.conn != nil {
 		s.w.conn.close()
 	}
-	if s.lock != nil {
+	s.unlock()
+	return nil
+}
+
+// unlock closes the files that are not SQLite's, after those that are.
+func (s *Store) unlock() {
+	if !s.inMemory() {
+		s.file.Close()
 		s.lock.Close()
 	}
-	return nil
 }
 
 // syncDir makes the creation of files durable. What does not let its
