@@ -152,8 +152,9 @@ func chooseBinding(announced []string, state tls.ConnectionState) (scram.Channel
 }
 
 // scramMechanism drives the xdg-go SCRAM client from mellium's negotiation.
-// (mellium's own SCRAM has no tls-server-end-point, does not say "y", and loops
-// for ever on an empty challenge.)
+// mellium's own SCRAM (sasl v0.3.2) has no tls-server-end-point, never says "y",
+// takes an iteration count of 1, and loops for ever on a challenge that ends
+// with a field of less than three bytes.
 func (c *credentials) scramMechanism(hash, suffix string, start func(*scram.Client) *scram.ClientConversation) sasl.Mechanism {
 	return sasl.Mechanism{
 		Name: hash + suffix,

@@ -220,6 +220,7 @@ func TestMechanisms(t *testing.T) {
 func TestScramRefusesWhatProvesNothing(t *testing.T) {
 	for name, challenge := range map[string]string{
 		"nothing":                  "",
+		"a field without value":    "x",
 		"a foreign nonce":          "r=abc,s=c2FsdA==,i=4096",
 		"too few iterations":       "r=%n1,s=c2FsdA==,i=1",
 		"too many iterations":      "r=%n1,s=c2FsdA==,i=2000000000",

@@ -85,6 +85,7 @@ func (w *world) background(f func(r *running, std stdio) int) *running {
 type running struct {
 	t     *testing.T
 	typed *io.PipeWriter
+	keys  io.Writer // of the terminal, if it has one
 	out   *transcript
 	ctx   context.Context
 	stop  func()
@@ -97,6 +98,14 @@ func (r *running) enter(line string) {
 	r.t.Helper()
 	if _, err := io.WriteString(r.typed, line+"\n"); err != nil {
 		r.t.Fatalf("typing %q: %v", line, err)
+	}
+}
+
+// press types keys on the terminal.
+func (r *running) press(keys string) {
+	r.t.Helper()
+	if _, err := io.WriteString(r.keys, keys); err != nil {
+		r.t.Fatalf("typing %q: %v", keys, err)
 	}
 }
 
