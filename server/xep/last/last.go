@@ -42,13 +42,14 @@ type (
 )
 
 type module struct {
-	host  *server.Host
-	since time.Time
+	host   *server.Host
+	since  time.Time
+	writer *writer
 }
 
 // New makes the module.
 func New(h *server.Host) *server.Module {
-	m := &module{host: h, since: time.Now()}
+	m := &module{host: h, since: time.Now(), writer: newWriter(h)}
 	return &server.Module{
 		Name: "last", XEP: "0012 2.0", Summary: "when a contact was last online",
 		Features: []string{ns}, AccountFeatures: []string{ns},
@@ -60,6 +61,8 @@ func New(h *server.Host) *server.Module {
 			{Stage: server.FromAccount, Kinds: server.OnPresence, Run: m.presence},
 			{Stage: server.SessionEnded, Run: m.ended},
 		},
+		// The core deletes what is stored; what waits must not come after.
+		Remove: func(a *server.Account, _ *store.Batch) { m.writer.drop(a.Local) },
 	}
 }
 
@@ -144,8 +147,7 @@ func shorten(text string) string {
 	return string([]byte(text[:n]))
 }
 
-// ended notes when the last session of an account ends. The document is handed
-// to the store under the account's lock, so that the latest one stays.
+// ended notes when the last session of an account ends.
 func (m *module) ended(p *server.Passage) server.Verdict {
 	a := p.Account
 	a.Lock()
@@ -155,15 +157,7 @@ func (m *module) ended(p *server.Passage) server.Verdict {
 	}
 	v := seen{At: time.Now().UTC().Truncate(time.Second)}
 	v.Status, _ = p.Session.Value(statusKey{}).(string)
-	data, err := json.Marshal(v)
-	if err == nil {
-		b := new(store.Batch)
-		b.Put(store.Doc{Key: m.host.Key(a.Local, kind, ""), Data: data})
-		err = p.Turn.Commit(b, nil)
-	}
-	if err != nil {
-		m.host.Server.Log.Warn("last activity not stored", "account", a.Bare, "err", err)
-	}
 	a.SetValue(seenKey{}, v)
+	m.writer.put(a.Local, v)
 	return server.Pass
 }

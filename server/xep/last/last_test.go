@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"natter/server"
 	"natter/server/servertest"
 	"natter/server/store"
 )
@@ -118,11 +119,32 @@ func TestAStrangerIsTurnedAway(t *testing.T) {
 	})
 }
 
+// TestANewAccountWasNeverSeen: not even right after an old one of its name was.
+func TestANewAccountWasNeverSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t, servertest.Options{Config: server.Config{Register: true}})
+		old := srv.Login(t, "juliet@localhost/balcony")
+		old.Send(`<presence type='unavailable'><status>my secret</status></presence>`)
+		old.Close()
+		synctest.Wait()
+		again := srv.Login(t, "juliet@localhost/chamber")
+		again.Send(`<iq type='set' id='bye'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
+		again.Expect(`<iq type='result' id='bye'/>`)
+		stranger := srv.Connect(t)
+		stranger.Send(`<iq type='set' id='r1'><query xmlns='jabber:iq:register'><username>juliet</username><password>secret</password></query></iq>`)
+		stranger.Expect(`<iq type='result' id='r1'/>`)
+		time.Sleep(5 * time.Minute)
+		if doc, ok, err := srv.Core.Default().Get(nil, "juliet", "last", ""); ok || err != nil {
+			t.Errorf("there is a document %s (%v)", doc.Data, err)
+		}
+	})
+}
+
 func TestWhoWasNeverThereHasNoLastTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := servertest.New(t)
 		srv.Befriend(t, "romeo@localhost", "juliet@localhost")
-		synctest.Wait()
+		time.Sleep(2 * time.Second) // until it is stored when she was
 		h := srv.Core.Default()
 		var b store.Batch
 		b.Delete(h.Key("juliet", "last", ""))
