@@ -104,4 +104,3 @@ async def _version(kind: str) -> str:
         import slixmpp
         return f'slixmpp {slixmpp.__version__}'
     return f'{kind} ' + await output(['dpkg-query', '-W', '-f', '${Version}', kind])
-

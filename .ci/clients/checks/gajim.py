@@ -57,7 +57,8 @@ class Gajim(Client):
         await self._started()
 
     async def _started(self) -> None:
-        came = await self.events.expect('window', lambda e: e['kind'] in ('started', 'exception', 'ended'), timeout=40)
+        came = await self.events.expect('window', lambda e: e['kind'] in ('started', 'exception', 'ended'),
+                                        timeout=40)
         if came['kind'] != 'started':
             raise CheckFailed(f'{self.events.who}: did not start: {came.get("text", "see its log")}')
 
@@ -133,7 +134,7 @@ class Gajim(Client):
             if left <= 0:
                 return
             await asyncio.sleep(0.05)
-        raise CheckFailed(f'{self.events.who}: the server asked for no acknowledgement of the last {left} stanzas in 5 s')
+        raise CheckFailed(f'{self.events.who}: not asked to acknowledge the last {left} stanzas within 5 s')
 
     async def say(self, jid: str, text: str) -> None:
         await self._do('say', jid, text)

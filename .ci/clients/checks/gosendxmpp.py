@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 
 from .client import Client
 from .events import CheckFailed
@@ -32,7 +31,8 @@ class GoSendxmpp(Client):
         config.chmod(0o600)  # it refuses files that others may read
         (self.home / 'ca.pem').write_bytes(self.server.ca.read_bytes())
         # The only authority it is to know.
-        self._env = self.environment() | {'SSL_CERT_FILE': str(self.home / 'ca.pem'), 'SSL_CERT_DIR': str(self.home / 'none')}
+        self._env = self.environment() | {
+            'SSL_CERT_FILE': str(self.home / 'ca.pem'), 'SSL_CERT_DIR': str(self.home / 'none')}
 
     def _argv(self, *words: str) -> list[str]:
         return ['go-sendxmpp', '--debug', '-f', str(self.home / 'config'), *words]

@@ -242,7 +242,8 @@ _PREFS = '''<?xml version='1.0' encoding='UTF-8' ?>
 <pref name='blist'><pref name='list_visible' type='bool' value='1'/><pref name='x' type='int' value='20'/></pref>
 </pref>
 <pref name='purple'>
-<pref name='away'><pref name='idle_reporting' type='string' value='none'/><pref name='away_when_idle' type='bool' value='0'/></pref>
+<pref name='away'><pref name='idle_reporting' type='string' value='none'/>
+<pref name='away_when_idle' type='bool' value='0'/></pref>
 <pref name='logging'><pref name='log_ims' type='bool' value='0'/></pref>
 </pref>
 </pref>

@@ -80,5 +80,6 @@ async def output(argv: list[str], *, env: dict | None = None, stdin: str = '', t
         await child.wait()
         raise RuntimeError(f'{argv[0]} did not end within {timeout:.0f} s') from None
     if child.returncode != 0:
-        raise RuntimeError(f'{" ".join(argv[:4])}: exit code {child.returncode}: {err.decode(errors="replace").strip()}')
+        said = err.decode(errors='replace').strip()
+        raise RuntimeError(f'{" ".join(argv[:4])}: exit code {child.returncode}: {said}')
     return out.decode(errors='replace')
