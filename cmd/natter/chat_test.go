@@ -208,8 +208,8 @@ func TestASecondClientFollows(t *testing.T) {
 		`<message xmlns='jabber:client' from='romeo@localhost/x' to='juliet@localhost'><body>forged</body></message></forwarded></sent></message>`)
 	j.Send(`<message to='romeo@localhost' type='chat'><body>after it</body></message>`)
 	one.expect("juliet  after it")
-	if strings.Contains(one.out.text, "forged") {
-		t.Errorf("it was shown:\n%s", one.out.text)
+	if strings.Contains(one.out.all(), "forged") {
+		t.Errorf("it was shown:\n%s", one.out.all())
 	}
 }
 

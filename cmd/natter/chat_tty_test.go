@@ -109,8 +109,8 @@ func TestPasswordIsAskedForWithoutEcho(t *testing.T) {
 	r.press("secret\n")
 	r.expect("localhost answered in")
 	r.end(exitOK)
-	if strings.Contains(r.out.text, "secret") {
-		t.Errorf("the password was shown: %q", r.out.text)
+	if strings.Contains(r.out.all(), "secret") {
+		t.Errorf("the password was shown: %q", r.out.all())
 	}
 }
 

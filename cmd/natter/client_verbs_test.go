@@ -129,8 +129,8 @@ func TestListenFrom(t *testing.T) {
 	romeo.Send(`<message to='juliet@localhost' type='chat'><body>but this</body></message>`)
 	l.expect(`"body":"but this"`)
 	l.end(exitOK)
-	if strings.Contains(l.out.text, "not this") {
-		t.Errorf("it printed %s", l.out.text)
+	if strings.Contains(l.out.all(), "not this") {
+		t.Errorf("it printed %s", l.out.all())
 	}
 }
 

@@ -119,9 +119,7 @@ func (r *running) expect(text string) {
 
 // resource is the one the verb has said that it has logged in with.
 func (r *running) resource() string {
-	r.out.mu.Lock()
-	defer r.out.mu.Unlock()
-	_, after, _ := strings.Cut(r.out.text, "Logged in as ")
+	_, after, _ := strings.Cut(r.out.all(), "Logged in as ")
 	full, _, _ := strings.Cut(after, ";")
 	_, resource, _ := strings.Cut(full, "/")
 	return resource
@@ -177,6 +175,13 @@ func (o *transcript) wait(want string, limit time.Duration) bool {
 			return false
 		}
 	}
+}
+
+// all is everything that was printed.
+func (o *transcript) all() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text
 }
 
 // unread is what was printed after the last expected text.
