@@ -54,9 +54,10 @@ type Account struct {
 // spool is what is known of the account's offline messages. The rows are in
 // the store; see drain.go.
 type spool struct {
-	count    int   // messages waiting for no session in particular
-	bytes    int64 // their size
-	draining *Session
+	count int       // messages waiting for no session in particular
+	bytes int64     // their size
+	added int       // counts messages that were added, to tell whether a count is out of date
+	drain *drainage // under way or paused; nil when nothing is being delivered
 }
 
 // Has reports whether any of the flags is set.

@@ -11,46 +11,97 @@ import (
 // drainPage is how many offline messages are read at once.
 const drainPage = 100
 
+// drainage is the delivery of offline messages to one session. While it stands,
+// what comes for the account lines up behind, so that order stays: also when it
+// is paused because the session has lost its connection and may be resumed.
+type drainage struct {
+	session *Session
+	active  bool // its goroutine runs
+}
+
 // startDrain begins to deliver offline messages to s, if some wait and nobody
-// drains them yet. Messages that come meanwhile line up behind. The account must
-// be locked.
+// drains them, or takes over from a session that is paused. The account must be
+// locked.
 func (a *Account) startDrain(s *Session) {
-	if on, priority := a.Available(s); a.spool.count == 0 || a.spool.draining != nil || !on || priority < 0 {
+	if on, priority := a.Available(s); a.spool.count == 0 || !on || priority < 0 {
 		return
 	}
-	a.spool.draining = s
+	if d := a.spool.drain; d != nil {
+		if d.active {
+			return
+		}
+		d.session.Clear(SessionSlow)
+	}
+	d := &drainage{session: s, active: true}
+	a.spool.drain = d
 	a.Set(AccountDraining, true)
 	s.Set(SessionSlow)
 	srv := a.Host.Server
-	srv.goroutines.Go(func() { srv.Do(func(t *Turn) { a.drain(t, s) }) })
+	srv.goroutines.Go(func() { srv.Do(func(t *Turn) { a.drain(t, d) }) })
 }
 
 // drain delivers page after page until nothing is left, then lets the account
-// go back to live delivery. It ends early with the session or the server.
-func (a *Account) drain(t *Turn, s *Session) {
+// go back to live delivery. It pauses when the session loses its connection, and
+// ends with the session or the server.
+func (a *Account) drain(t *Turn, d *drainage) {
 	for {
 		page, err := a.waiting(t)
-		if err != nil {
-			t.srv.Log.Error("offline messages not read", "account", a.Bare, "err", err)
-			a.stopDrain(s)
+		switch {
+		case t.srv.ctx.Err() != nil:
 			return
-		}
-		if len(page) == 0 {
-			a.mu.Lock()
-			done := a.spool.count <= 0 || a.spool.draining != s
-			if done {
-				a.spool.count, a.spool.bytes = 0, 0
-				a.endDrain(s)
+		case err != nil:
+			t.srv.Log.Error("offline messages not read", "account", a.Bare, "err", err)
+			t.srv.pause(drainRetry)
+			a.recount(t)
+		case len(page) > 0:
+			if a.drainPage(t, d, page) && d.session.Out.Room(t) {
+				continue
 			}
+			a.mu.Lock()
+			a.pauseDrain(d)
 			a.mu.Unlock()
-			if done {
+			return
+		default:
+			if a.drained(d) {
 				return
 			}
-			continue
+			a.recount(t) // a failed commit may have left the count wrong
 		}
-		if !a.drainPage(t, s, page) || !s.Out.Room(t) {
-			a.stopDrain(s)
-			return
+	}
+}
+
+// drainRetry is how long a drain waits when the store cannot be read.
+const drainRetry = time.Second
+
+// drained ends a drain that has found nothing more, unless more has come.
+func (a *Account) drained(d *drainage) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.spool.drain == d && a.spool.count > 0 {
+		return false
+	}
+	if a.spool.drain == d {
+		a.spool.count, a.spool.bytes = 0, 0
+		a.endDrain(d.session)
+	}
+	return true
+}
+
+// pauseDrain is the end of a drain's goroutine with messages left: another
+// connected session takes over, or the drain waits for its own to be resumed.
+// The account must be locked.
+func (a *Account) pauseDrain(d *drainage) {
+	d.active = false
+	if a.spool.drain != d {
+		return
+	}
+	if d.session.ended || a.spool.count <= 0 {
+		a.endDrain(d.session)
+		return
+	}
+	for _, next := range a.sessions {
+		if next != d.session && !next.Has(SessionDetached) {
+			a.startDrain(next)
 		}
 	}
 }
@@ -77,10 +128,11 @@ func (a *Account) waiting(t *Turn) ([]store.SpoolRecord, error) {
 
 // drainPage delivers one page to s and moves its rows to the session; false
 // when the session has ended.
-func (a *Account) drainPage(t *Turn, s *Session, page []store.SpoolRecord) bool {
+func (a *Account) drainPage(t *Turn, d *drainage, page []store.SpoolRecord) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.spool.draining != s || s.ended {
+	s := d.session
+	if a.spool.drain != d || s.ended || t.srv.Store.Full() {
 		return false
 	}
 	var b store.Batch
@@ -124,46 +176,59 @@ func (a *Account) late(st *stanza.Stanza, id uint64) stanza.Stamp {
 	return stamp
 }
 
-func (a *Account) stopDrain(s *Session) {
+// endDrain gives live delivery back when the session that drains has all, or is
+// there no more; the account must be locked. When messages still wait and another
+// session could take them, that one goes on.
+func (a *Account) endDrain(s *Session) {
+	if d := a.spool.drain; d == nil || d.session != s {
+		return
+	}
+	a.spool.drain = nil
+	a.Set(AccountDraining, false)
+	s.Clear(SessionSlow)
+	for _, next := range a.sessions {
+		if next != s && a.spool.drain == nil {
+			a.startDrain(next)
+		}
+	}
+}
+
+// recount reads anew how many messages wait.
+func (a *Account) recount(t *Turn) {
+	srv := t.srv
+	ctx, cancel := context.WithTimeout(srv.ctx, srv.Config.StoreTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	srv.Store.Barrier(func(error) { close(done) })
+	<-done
 	a.mu.Lock()
-	a.endDrain(s)
+	before := a.spool.added
+	a.mu.Unlock()
+	n, size, err := srv.offlineStats(ctx, a.Bare)
+	if err != nil {
+		return
+	}
+	a.mu.Lock()
+	if a.spool.added == before {
+		a.spool.count, a.spool.bytes = n, size
+	}
 	a.mu.Unlock()
 }
 
-// endDrain gives live delivery back; the account must be locked. When messages
-// still wait and another session could take them, that one goes on.
-func (a *Account) endDrain(s *Session) {
-	if a.spool.draining != s {
-		return
-	}
-	a.spool.draining = nil
-	a.Set(AccountDraining, false)
-	s.Clear(SessionSlow)
-	if a.spool.count == 0 {
-		return
-	}
-	for _, next := range a.sessions {
-		if next != s && a.spool.draining == nil {
-			a.startDrain(next)
-		}
+// pause waits, unless the server stops.
+func (srv *Server) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-srv.ctx.Done():
 	}
 }
 
 // reload reads anew what a failed commit has made doubtful.
 func (a *Account) reload(t *Turn) {
 	srv := t.srv
-	srv.goroutines.Go(func() {
-		ctx, cancel := context.WithTimeout(srv.ctx, srv.Config.StoreTimeout)
-		defer cancel()
-		n, size, err := srv.offlineStats(ctx, a.Bare)
-		if err != nil {
-			srv.Log.Error("offline messages not counted", "account", a.Bare, "err", err)
-			return
-		}
-		a.mu.Lock()
-		a.spool.count, a.spool.bytes = n, size
-		a.mu.Unlock()
-	})
+	srv.goroutines.Go(func() { srv.Do(func(t *Turn) { a.recount(t) }) })
 }
 
 // offlineStats counts the messages that wait for no session in particular, and

@@ -102,9 +102,9 @@ func (a *Account) deliver(p *Passage) *stanza.Error {
 	if a.Has(AccountInactive) && act != offline {
 		targets = a.wake(p, targets)
 	}
-	if a.spool.draining != nil && storable && act != all {
+	if a.spool.drain != nil && storable && act != all {
 		// What comes now lines up behind what waited (DESIGN §3, order).
-		if act == best || addressed == a.spool.draining {
+		if act == best || addressed == a.spool.drain.session {
 			targets, act = nil, offline
 		}
 	}
@@ -201,6 +201,7 @@ func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *
 		}
 		b.SpoolAdd(store.Spool{Owner: a.Bare, ID: rec.ID})
 		a.spool.count++
+		a.spool.added++
 		a.spool.bytes += size
 		p.Stored = true
 		t.spooled(1)

@@ -48,6 +48,7 @@ func (a *Account) requeue(t *Turn, s *Session, list []*Delivery) {
 		moved++
 	}
 	a.spool.count += moved
+	a.spool.added += moved
 	t.spooled(moved)
 	if err := t.Commit(&b, func(t *Turn, err error) {
 		if err != nil {
