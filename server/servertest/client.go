@@ -37,7 +37,7 @@ type Client struct {
 func (s *Server) Login(t testing.TB, addr string) *Client {
 	t.Helper()
 	s.Account(t, addr)
-	c := s.Connect(t)
+	c := s.ConnectTo(t, domainOf(t, addr))
 	c.Authenticate(addr, Password)
 	c.Bind(addr)
 	return c
@@ -74,15 +74,28 @@ func (s *Server) Befriend(t testing.TB, a, b string) {
 // Connect opens a stream and reads the server's features.
 func (s *Server) Connect(t testing.TB) *Client {
 	t.Helper()
-	return s.Attach(t, s.Dial())
+	return s.ConnectTo(t, s.Domain())
+}
+
+// ConnectTo opens a stream to one of the server's domains and reads the features.
+func (s *Server) ConnectTo(t testing.TB, domain string) *Client {
+	t.Helper()
+	c := s.client(t, s.Dial())
+	c.Open(domain)
+	return c
 }
 
 // Attach opens a stream over a connection to the server.
 func (s *Server) Attach(t testing.TB, conn net.Conn) *Client {
 	t.Helper()
+	c := s.client(t, conn)
+	c.Open(s.Domain())
+	return c
+}
+
+func (s *Server) client(t testing.TB, conn net.Conn) *Client {
 	c := &Client{Conn: conn, t: t, sc: stanza.NewScanner(stanza.Limits{Bytes: 64 << 20, Depth: 1 << 20, Attrs: 1 << 20, Namespaces: 1 << 20, Memory: 1 << 30})}
 	t.Cleanup(func() { conn.Close() })
-	c.Open(s.Domain())
 	return c
 }
 
@@ -250,6 +263,15 @@ func (c *Client) Close() {
 		}
 	}
 	c.Conn.Close()
+}
+
+func domainOf(t testing.TB, addr string) string {
+	t.Helper()
+	j, err := stanza.ParseJID(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j.Domain()
 }
 
 // text returns the character data of an element.
