@@ -77,7 +77,7 @@ func examine(st *stanza.Stanza) Hints {
 // its recipient, and archived (XEP-0160 §3, XEP-0334 §4).
 func (h Hints) Storable(t stanza.Type) bool {
 	switch t {
-	case stanza.TypeNone, stanza.Normal, stanza.Chat:
+	case stanza.TypeNone, stanza.Normal, stanza.Chat, stanza.TypeInvalid: // the last as normal: RFC 6121 §5.2.2
 		return h&NoStore == 0 && h&(HasBody|HasContent|Store) != 0
 	}
 	return false
