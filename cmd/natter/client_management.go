@@ -104,6 +104,13 @@ func (m *management) ackElement() node {
 	return el(nsSM, "a", "h", strconv.FormatUint(uint64(m.in), 10))
 }
 
+// lastWord is what to confirm at the end.
+func (m *management) lastWord() node {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ackElement()
+}
+
 // wake tells those who wait in settled that something has changed.
 func (m *management) wake() {
 	close(m.changed)

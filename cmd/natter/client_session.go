@@ -37,6 +37,8 @@ type client struct {
 	disco selfInfo
 
 	write   sync.Mutex // held while a stanza is counted and written
+	take    sync.Mutex // held while a stanza is handled and counted
+	over    bool       // no stanza is handled any more; guarded by take
 	mu      sync.Mutex // guards pending
 	pending map[string]chan *node
 
@@ -65,20 +67,31 @@ func (a account) login(ctx context.Context, creds *credentials, m *management) (
 	defer cancel()
 	conn, place, err := a.connect(ctx)
 	if err != nil {
-		return nil, timedOut(ctx, err, "connecting to "+a.jid.Domainpart())
+		return nil, cutShort(ctx, err, "connecting to "+a.jid.Domainpart())
 	}
-	c, err := a.negotiate(ctx, conn, place, creds, m)
+	// The end of ctx closes the connection. mellium is not shown ctx: it would set
+	// deadlines when ctx ends, and, as that may come to pass after the work they
+	// were for is done, spoil what is done then.
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	c, err := a.negotiate(context.WithoutCancel(ctx), conn, place, creds, m)
+	stop()
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		conn.Close()
-		return nil, timedOut(ctx, err, "logging in to "+place.address)
+		return nil, cutShort(ctx, err, "logging in to "+place.address)
 	}
 	return c, nil
 }
 
-// timedOut words the end of the time for logging in.
-func timedOut(ctx context.Context, err error, doing string) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+// cutShort words an error that is due to the end of ctx.
+func cutShort(ctx context.Context, err error, doing string) error {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fail(exitConnect, "", "%s: no answer within %s", doing, loginTimeout)
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
 	return err
 }
@@ -257,7 +270,6 @@ func (c *client) serve(handle func(*node) bool) {
 func (c *client) read(handle func(*node) bool) error {
 	r := c.session.TokenReader()
 	defer r.Close()
-	taking := true
 	for {
 		tok, err := r.Token()
 		if err != nil {
@@ -280,13 +292,30 @@ func (c *client) read(handle func(*node) bool) error {
 				c.sendAside(*answer)
 			}
 		case nsClient:
-			if !c.answered(&n) && !c.answer(&n) && taking {
-				taking = handle(&n)
+			if !c.answered(&n) && !c.answer(&n) {
+				c.taken(&n, handle)
+				continue
 			}
-			if taking {
+			c.take.Lock()
+			if !c.over {
 				c.sm.handled()
 			}
+			c.take.Unlock()
 		}
+	}
+}
+
+// taken lets handle have a stanza and counts it, unless it is too late for that.
+func (c *client) taken(n *node, handle func(*node) bool) {
+	c.take.Lock()
+	defer c.take.Unlock()
+	if c.over {
+		return
+	}
+	if handle(n) {
+		c.sm.handled()
+	} else {
+		c.over = true
 	}
 }
 
@@ -328,9 +357,9 @@ func (c *client) sendAside(n node) error {
 const writeTimeout = 30 * time.Second
 
 func (c *client) put(n node) error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	defer cancel()
-	if err := c.session.Send(ctx, n.TokenReader()); err != nil {
+	c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	// No context of ours, for the reason given in login.
+	if err := c.session.Send(context.Background(), n.TokenReader()); err != nil {
 		return &errGone{plainError(err)}
 	}
 	return nil
@@ -503,11 +532,11 @@ func (c *client) close() {
 		return
 	default:
 	}
+	c.take.Lock() // what is being handled still counts
+	c.over = true
+	c.take.Unlock()
 	if c.sm.counting() {
-		c.sm.mu.Lock()
-		last := c.sm.ackElement()
-		c.sm.mu.Unlock()
-		c.sendAside(last)
+		c.sendAside(c.sm.lastWord())
 	}
 	c.conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
 	c.session.Close()
