@@ -78,7 +78,7 @@ func (s *Store) commitGroup(group []*Batch) {
 	for _, b := range group {
 		bytes += b.Bytes()
 	}
-	err := s.transact(group)
+	err := s.transactAny(group)
 	s.queue.finished(len(group), bytes)
 	for _, b := range group {
 		if err != nil {
@@ -95,12 +95,36 @@ func (s *Store) commitGroup(group []*Batch) {
 	}
 }
 
+// work is what a transaction does for the store itself.
+type work uint8
+
+const (
+	workSweep work = 1 << iota // rows that were cut
+	workIndex                  // a slice of the index
+	workAll   = workIndex | workSweep
+)
+
+// transactAny writes a group with some of the work in the background, or with
+// less of that if the disk is full: what is asked for comes first, and what
+// makes room before what takes it.
+func (s *Store) transactAny(group []*Batch) error {
+	for _, todo := range []work{workAll, workSweep, 0} {
+		err := s.transact(group, todo)
+		if codeOf(err) == sqlite3.SQLITE_FULL && todo != 0 {
+			continue
+		}
+		// In idle time, go on only as long as there is progress.
+		s.w.paused = err != nil || todo != workAll && !s.w.sweep.pending
+		return err
+	}
+	return nil
+}
+
 // transact writes a group in one transaction. A batch whose condition fails
 // has its err set and is left out; the returned error met them all.
-func (s *Store) transact(group []*Batch) (err error) {
+func (s *Store) transact(group []*Batch, todo work) (err error) {
 	defer func() {
 		if err != nil {
-			s.w.paused = true
 			s.count.errors.Add(1)
 		}
 	}()
@@ -126,14 +150,18 @@ func (s *Store) transact(group []*Batch) (err error) {
 		}
 	}
 	// Before the group's own changes, which may remove what is indexed here.
-	if err := s.w.index.step(s, g, len(group) == 0); err != nil {
-		return err
+	if todo&workIndex != 0 {
+		if err := s.w.index.step(s, g, len(group) == 0); err != nil {
+			return err
+		}
 	}
 	if err := g.write(); err != nil {
 		return err
 	}
-	if err := s.w.sweep.step(s, g, len(group) == 0); err != nil {
-		return err
+	if todo&workSweep != 0 {
+		if err := s.w.sweep.step(s, g, len(group) == 0); err != nil {
+			return err
+		}
 	}
 	written := time.Now()
 	if err := g.commit(); err != nil {
@@ -147,14 +175,18 @@ func (s *Store) transact(group []*Batch) (err error) {
 	s.w.index.publish(s)
 	s.w.sweep.publish(s)
 	s.sweeping.Store(s.w.sweep.pending)
-	s.w.paused = false
 	return nil
 }
 
 // writer returns the connection for a transaction.
 func (s *Store) writer() (*conn, error) {
 	if s.inMemory() {
-		return <-s.readers, nil
+		c := <-s.readers
+		err := s.limitPages(c)
+		if err != nil {
+			s.readers <- c
+		}
+		return c, err
 	}
 	if s.w.conn == nil {
 		c, err := s.openWriter()
@@ -169,7 +201,7 @@ func (s *Store) writer() (*conn, error) {
 		s.w.conn = c
 		s.w.pages = 0
 	}
-	return s.w.conn, s.limitPages()
+	return s.w.conn, s.limitPages(s.w.conn)
 }
 
 // SetMaxBytes changes Options.MaxBytes from the next transaction on; 0 lifts
@@ -177,7 +209,7 @@ func (s *Store) writer() (*conn, error) {
 func (s *Store) SetMaxBytes(n int64) { s.pages.Store(n / pageSize) }
 
 // limitPages gives the connection the bound on the size that holds now.
-func (s *Store) limitPages() error {
+func (s *Store) limitPages(c *conn) error {
 	pages := s.pages.Load()
 	if pages == s.w.pages {
 		return nil
@@ -186,7 +218,7 @@ func (s *Store) limitPages() error {
 	if n == 0 {
 		n = maxPages
 	}
-	if err := s.w.conn.exec(fmt.Sprintf("PRAGMA max_page_count=%d", n)); err != nil {
+	if err := c.exec(fmt.Sprintf("PRAGMA max_page_count=%d", n)); err != nil {
 		return err
 	}
 	s.w.pages = pages
@@ -230,9 +262,9 @@ func broken(err error) bool {
 // Open has nothing to rebuild. An error here costs that time and no data.
 func (s *Store) finish() {
 	s.w.index.closing = true
-	s.w.sweep.pending = false // goes on when the store is next opened
 	for !s.tail.empty() {
-		if err := s.transact(nil); err != nil {
+		// What is to be swept is left for the next time.
+		if err := s.transact(nil, workIndex); err != nil {
 			return
 		}
 	}

@@ -247,6 +247,53 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestFullDiskOfRecords fills the disk with messages, while the index is always
+// behind, and makes room by what an administrator can do.
+func TestFullDiskOfRecords(t *testing.T) {
+	ctx := context.Background()
+	for _, path := range []string{"", filepath.Join(t.TempDir(), "natter.db")} {
+		s, err := store.Open(store.Options{Path: path, MaxBytes: 300_000}.Stepwise())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		fill := func() (n int, err error) {
+			for err == nil {
+				var b store.Batch
+				b.Append(store.Record{ID: s.NextID(), Owners: [2]string{"a@h", "b@h"}, From: "a@h", To: "b@h", Stanza: make([]byte, 400)})
+				if err = s.CommitWait(ctx, &b); err == nil {
+					n++
+				}
+			}
+			return n, err
+		}
+		n, err := fill()
+		if n < 100 || !strings.Contains(err.Error(), "full") {
+			t.Fatalf("after %d records: %v", n, err)
+		}
+		if got, err := s.Count(ctx, "a@h"); got != n || err != nil {
+			t.Errorf("count: %d %v, want %d", got, err, n)
+		}
+		last, err := s.Range(ctx, "a@h", store.RangeQuery{N: 1, Reverse: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b store.Batch
+		b.DeleteBefore(last[0].Time())
+		if err := s.CommitWait(ctx, &b); err != nil {
+			t.Fatalf("deletion on a full disk: %v", err)
+		}
+		for s.Stats().Sweeping {
+			done := make(chan error, 1)
+			s.Barrier(func(err error) { done <- err })
+			<-done
+		}
+		if again, _ := fill(); again < n/2 {
+			t.Errorf("%d records fit where %d were deleted", again, n)
+		}
+	}
+}
+
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "natter.db")
 	s, err := store.Open(store.Options{Path: path})

@@ -34,6 +34,9 @@ func (w *sweeper) step(s *Store, g *group, idle bool) error {
 		return nil
 	}
 	w.c, w.budget, w.waiting, w.left, w.next = g.c, s.opt.tune.sweepRows, false, false, w.cursor
+	if idle {
+		w.budget *= 5
+	}
 	w.touched = w.touched[:0]
 	floor, err := g.c.meta(metaFloor)
 	if err != nil {
