@@ -60,7 +60,8 @@ class Gajim(Client):
         came = await self.events.expect('window', lambda e: e['kind'] in ('started', 'exception', 'ended'),
                                         timeout=40)
         if came['kind'] != 'started':
-            raise CheckFailed(f'{self.events.who}: did not start: {came.get("text", "see its log")}')
+            why = came.get('text', 'see its log')
+            raise CheckFailed(f'{self.events.who}: did not start: {why}')
 
     async def log_in(self) -> None:
         mark = self.events.mark
