@@ -25,21 +25,28 @@ type Client struct {
 	JID  stanza.JID // bound address; zero before binding
 	Conn net.Conn
 
-	t       testing.TB
-	sc      *stanza.Scanner
-	buf     []byte
-	pending []byte
-	Header  string // the server's last stream features
+	t      testing.TB
+	sc     *stanza.Scanner
+	buf    []byte
+	domain string
+	Header string // the server's last stream features
 }
 
 // Login logs in with SCRAM-SHA-256 and binds the resource of addr, without TLS.
 // The session has no presence yet: see Online.
 func (s *Server) Login(t testing.TB, addr string) *Client {
 	t.Helper()
+	c := s.Authenticated(t, addr)
+	c.Bind(addr)
+	return c
+}
+
+// Authenticated logs in and leaves it to the test to bind a resource.
+func (s *Server) Authenticated(t testing.TB, addr string) *Client {
+	t.Helper()
 	s.Account(t, addr)
 	c := s.ConnectTo(t, domainOf(t, addr))
 	c.Authenticate(addr, Password)
-	c.Bind(addr)
 	return c
 }
 
@@ -103,6 +110,7 @@ func (s *Server) client(t testing.TB, conn net.Conn) *Client {
 func (c *Client) Open(domain string) {
 	c.t.Helper()
 	c.sc.Restart()
+	c.domain = domain
 	c.Write("<?xml version='1.0'?><stream:stream to='" + domain + "' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>")
 	c.Header = c.Next()
 	if !strings.HasPrefix(c.Header, "<stream:features") {
@@ -233,7 +241,7 @@ func (c *Client) Read() (string, error) {
 // what arrives meanwhile, and returns that.
 func (c *Client) Sync() []string {
 	c.t.Helper()
-	c.Send(`<iq type='get' id='sync' to='` + c.JID.Domain() + `'><ping xmlns='urn:xmpp:ping'/></iq>`)
+	c.Send(`<iq type='get' id='sync' to='` + c.domain + `'><ping xmlns='urn:xmpp:ping'/></iq>`)
 	var between []string
 	for {
 		e := c.Next()

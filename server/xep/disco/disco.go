@@ -26,7 +26,7 @@ const (
 )
 
 // node is the name of the software in the capabilities (XEP-0115 §4).
-const node = "https://natter.im"
+const node = "urn:natter:server"
 
 // Identity is what an entity is (XEP-0030 §3.1).
 type Identity struct{ Category, Type, Name string }
