@@ -14,18 +14,21 @@ var ConfigSource string
 // Config is what the core needs to know. The zero value of a field means its
 // default; Defaults fills them in. The comments are the manual.
 type Config struct {
-	// Domains the server speaks for; the first is the default one.
+	// Domains are what the server speaks for; the first is the default one.
 	Domains []string
-	// Archive: keep messages in the archive after they are delivered.
+	// Archive says whether messages are kept after they are delivered.
 	Archive bool
-	// Register: whether strangers may make accounts in band (XEP-0077).
+	// Register says whether strangers may make accounts from within their
+	// clients (XEP-0077).
 	Register bool
-	// Dev: protocol tests on loopback; SCRAM without TLS is allowed.
+	// Dev is for protocol tests on this machine, the only one that is served
+	// then: registration is open, and logins need no TLS.
 	Dev bool
 	// NoLimits lifts rates, registration and per-address limits; never stanza
 	// size, depth, memory, tries per stream or the deadline before login.
 	NoLimits bool
-	// Admins are the bare JIDs of the administrators.
+	// Admins are the addresses of the administrators. The first one's account
+	// is made, with a random password, when there are no accounts yet.
 	Admins []string
 
 	// OfflineMessages and OfflineBytes bound what waits for an absent account.

@@ -94,6 +94,8 @@ func configFile() string {
 	return b.String()
 }
 
+//go:generate sh -c "go run . config --markdown > ../../docs/config.md"
+
 // configMarkdown is docs/config.md.
 func configMarkdown() string {
 	var b strings.Builder
@@ -141,7 +143,11 @@ func writeHooks(w io.Writer) error {
 		fmt.Fprintf(t, "%s\n", stage)
 		for _, m := range core.Default().Modules {
 			for _, k := range m.Hooks {
-				if k.Stage == stage {
+				switch {
+				case k.Stage != stage:
+				case stage == server.SessionEnded: // there is no stanza then
+					fmt.Fprintf(t, "  %s\n", m.Name)
+				default:
 					fmt.Fprintf(t, "  %s\t%s\t%s\n", m.Name, k.KindNames(), k.Trigger())
 				}
 			}

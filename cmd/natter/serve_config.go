@@ -50,24 +50,31 @@ func snake(name string) string {
 
 var wordStart = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// number is how a number of things or bytes is written: 1000, or "10 MiB".
-type number struct{ n int64 }
+// literal is a number or a time as it stands in the file.
+type literal string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *literal) UnmarshalText(text []byte) error {
+	*l = literal(text)
+	return nil
+}
+
+// parseNumber reads a number of things or bytes: 1000, or "10 MiB".
+func parseNumber(s string) (int64, error) {
+	digits := strings.TrimRight(s, "kKMGiB ")
+	unit, ok := units[strings.TrimSpace(s[len(digits):])]
+	n, err := strconv.ParseInt(strings.ReplaceAll(digits, "_", ""), 10, 64)
+	if err != nil || !ok {
+		return 0, fmt.Errorf("%q is not a number, nor a size such as %q", s, "10 MiB")
+	}
+	if n < 1 || n > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%s is out of range; leave the line out for the default", s)
+	}
+	return n * unit, nil
+}
 
 var units = map[string]int64{
 	"": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
-}
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (n *number) UnmarshalText(text []byte) error {
-	s := strings.ReplaceAll(string(text), "_", "")
-	digits := strings.TrimRight(s, "kKMGiB ")
-	unit, ok := units[strings.TrimSpace(s[len(digits):])]
-	v, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || !ok || v > math.MaxInt64/unit {
-		return fmt.Errorf("%q is not a number, nor a size such as %q", text, "10 MiB")
-	}
-	n.n = v * unit
-	return nil
 }
 
 // formatNumber is the reverse: as a size where that is shorter.
@@ -83,25 +90,26 @@ func formatNumber(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// span is how a time is written: "5m", "1h30m", "10s".
-type span struct{ d time.Duration }
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (d *span) UnmarshalText(text []byte) (err error) {
-	if d.d, err = time.ParseDuration(string(text)); err != nil {
-		return fmt.Errorf("%q is not a time such as %q or %q", text, "5m", "1h30m")
+// parseSpan reads a time: "5m", "1h30m", "10s".
+func parseSpan(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%q is not a time such as %q or %q", s, "5m", "1h30m")
+	case d < time.Second:
+		return 0, fmt.Errorf("%s is too short; a second is the least", d)
 	}
-	return nil
+	return d, nil
 }
 
 // formatSpan is the reverse, without units that are zero.
 func formatSpan(d time.Duration) string {
 	s := d.String()
-	if s = strings.TrimSuffix(s, "m0s") + "m"; !strings.HasSuffix(d.String(), "m0s") {
-		return d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
 	}
-	if t, ok := strings.CutSuffix(s, "h0m"); ok {
-		return t + "h"
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
 }
@@ -113,10 +121,8 @@ func fileType(all []setting) reflect.Type {
 	for i, s := range all {
 		t := s.field.Type()
 		switch s.field.Interface().(type) {
-		case time.Duration:
-			t = reflect.TypeFor[span]()
-		case int, int64:
-			t = reflect.TypeFor[number]()
+		case time.Duration, int, int64:
+			t = reflect.TypeFor[literal]()
 		}
 		fields[i] = reflect.StructField{
 			Name: s.name, Type: reflect.PointerTo(t), Tag: reflect.StructTag(`toml:"` + s.key + `"`),
@@ -165,16 +171,22 @@ func (o *options) parseConfig(data []byte) (line int, err error) {
 // set gives the field the value from the file.
 func (s setting) set(given reflect.Value) error {
 	switch v := given.Interface().(type) {
-	case span:
-		if v.d < time.Second {
-			return fmt.Errorf("%s is too short; a second is the least", v.d)
+	case literal:
+		parse := parseNumber
+		if s.field.Type() == reflect.TypeFor[time.Duration]() {
+			parse = func(text string) (int64, error) {
+				d, err := parseSpan(text)
+				return int64(d), err
+			}
 		}
-		s.field.SetInt(int64(v.d))
-	case number:
-		if v.n < 1 || s.field.OverflowInt(v.n) {
-			return fmt.Errorf("%d is out of range; leave the line out for the default", v.n)
+		n, err := parse(string(v))
+		if err != nil {
+			return err
 		}
-		s.field.SetInt(v.n)
+		if s.field.OverflowInt(n) {
+			return fmt.Errorf("%s is out of range", v)
+		}
+		s.field.SetInt(n)
 	case string:
 		if v == "" {
 			return errors.New("it is empty; leave the line out for the default")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -156,7 +155,7 @@ func (w *accountsPlace) domains(ctx context.Context, db *store.Store, jids []str
 		case len(known) == 0:
 			known = append(known, j.Domain())
 		default:
-			return nil, fail(exitUsage, fmt.Sprintf("To begin with it: --domain %s", j.Domain()), "%s has no domain %s, but %s", w.data, j.Domain(), strings.Join(known, ", "))
+			return nil, fail(exitUsage, "To make it one of them: --domain "+j.Domain(), "%s has no domain %s, but %s", w.data, j.Domain(), strings.Join(known, ", "))
 		}
 	}
 	if len(known) == 0 {
