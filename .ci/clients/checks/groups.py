@@ -14,6 +14,7 @@ from .extras import avatar, blocking, devices
 from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
 from .pidgin import Pidgin
+from .probe import direct_tls
 from .profanity import Profanity
 from .servers import Prosody, Running
 from .slix import Slixmpp, SlixmppDirect, SlixmppPlus
@@ -56,7 +57,14 @@ async def offers(context: Context) -> list[Step]:
         if missing:
             raise CheckFailed(f'{", ".join(sorted(missing))} not among {", ".join(offer.mechanisms)}')
 
+    async def direct() -> None:
+        server = context.server
+        protocol, features = await direct_tls(server.host, server.port, server.domain, server.ca)
+        if protocol != 'xmpp-client' or '<mechanism>' not in features or 'xmpp-tls' in features:
+            raise CheckFailed(f'ALPN {protocol}, features {features}')
+
     return [('requires STARTTLS and offers no mechanism before it', only_tls, False),
+            ('serves TLS from the first byte on the same port, with ALPN', direct, False),
             ('offers SCRAM with channel binding after it', scram, False)]
 
 

@@ -35,6 +35,19 @@ async def offer(host: str, port: int, domain: str, ca: Path) -> Offer:
         writer.close()
 
 
+async def direct_tls(host: str, port: int, domain: str, ca: Path) -> tuple[str | None, str]:
+    """Begins with TLS at once (XEP-0368). Returns the ALPN protocol agreed on and the features."""
+    context = ssl.create_default_context(cafile=str(ca))
+    context.set_alpn_protocols(['xmpp-client'])
+    reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=domain)
+    try:
+        features = await _features(reader, writer, domain)
+        writer.write(b'</stream:stream>')
+        return writer.get_extra_info('ssl_object').selected_alpn_protocol(), features
+    finally:
+        writer.close()
+
+
 async def _features(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, domain: str) -> str:
     writer.write(f"<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client' "
                  "xmlns:stream='http://etherx.jabber.org/streams'>".encode())

@@ -77,7 +77,7 @@ class Natter(Running):
         self._log = directory / 'server.log'
         self.accounts = f'{shlex.quote(self.binary)} user add {{jid}} --data {shlex.quote(str(data))}'
         self._argv = [self.binary, 'serve', '--data', str(data), '--domain', DOMAIN, '--c2s', f'{HOST}:{self.port}',
-                      '--c2s-tls', 'off', '--http', 'off', '--https', 'off', '--no-limits']
+                      '--c2s-tls', 'off', '--http', 'off', '--https', 'off']
         await self._run()
         self.ca = await self._ready(data)
         return await super().start(directory)
