@@ -20,9 +20,13 @@ import (
 )
 
 // accountsPlace says whose accounts are meant.
-type accountsPlace struct{ data, control, domain string }
+type accountsPlace struct {
+	data, control, domain string
+	patience              time.Duration // with a server that does not answer yet
+}
 
 func (w *accountsPlace) register(fs *flags) {
+	w.patience = patience
 	fs.StringVar(&w.data, "data", "", "the server's data `DIR` (default "+shortPath(defaultDataDir())+")")
 	fs.StringVar(&w.control, "control", "", "the control socket `PATH` that a server without a data directory prints")
 	fs.StringVar(&w.domain, "domain", "", "the `DOMAIN` of addresses that are names alone")
@@ -57,7 +61,7 @@ func (w *accountsPlace) open(ctx context.Context, jids []string, log io.Writer) 
 	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for late := time.After(patience); ; {
+	for late := time.After(w.patience); ; {
 		c, err := admin.Dial(ctx, socket(w.data))
 		if err == nil {
 			return c, c.Close, nil
