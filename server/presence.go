@@ -151,7 +151,7 @@ func (srv *Server) presenceTo(t *Turn, o *Origin, st *stanza.Stanza, to stanza.J
 		}
 		var a *Account
 		switch st.Type {
-		case stanza.TypeNone, stanza.Unavailable, stanza.TypeError, stanza.Probe:
+		case stanza.TypeNone, stanza.Unavailable, stanza.TypeError:
 			a = h.Online(to.Local()) // nobody there: one map miss
 		default:
 			var err error

@@ -219,14 +219,16 @@ func (srv *Server) probe(t *Turn, a *Account, x *step) {
 	}
 }
 
-// answerProbe answers a probe that came in as a stanza.
+// answerProbe answers a probe that came in as a stanza. Who may not know is told
+// "unsubscribed", whether there is such an account or not; that goes by the
+// asker's roster, which swallows it unless it says otherwise (RFC 6121 §A.3.4).
 func (srv *Server) answerProbe(t *Turn, o *Origin, to stanza.JID, a *Account) {
 	if a == nil {
 		b := append([]byte(nil), "<presence type='unsubscribed' from='"...)
 		b = stanza.AppendAttr(b, to.Bare().String())
 		b = append(b, "' to='"...)
-		b = append(b, o.Attr...)
-		srv.respond(t, o, append(b, "'/>"...))
+		b = stanza.AppendAttr(b, o.JID.Bare().String())
+		srv.send(t, append(b, "'/>"...))
 		return
 	}
 	a.mu.Lock()
