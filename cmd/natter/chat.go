@@ -47,7 +47,8 @@ type chat struct {
 	status   string
 	said     string // the last complaint of the connection, not to be repeated
 	quit     bool
-	warned   bool // /quit was answered with a warning
+	fatal    error // why it has to end
+	warned   bool  // /quit was answered with a warning
 
 	complete completer
 	retry    time.Duration // how long to wait before connecting again, at first
@@ -173,7 +174,7 @@ func (ch *chat) loop(ctx context.Context) error {
 			return nil
 		}
 	}
-	return nil
+	return ch.fatal
 }
 
 // do calls f on run's goroutine and waits until it is done. It returns false,

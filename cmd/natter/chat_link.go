@@ -27,6 +27,12 @@ func (ch *chat) keep(ctx context.Context, c *client) {
 		go c.watch()
 		c.serve(func(n *node) bool { return ch.do(func() { ch.stanza(n) }) })
 		reason := c.err
+		var end *streamEnd
+		if errors.As(reason, &end) && end.condition == "conflict" {
+			// Coming back would throw the other one out, who would come back, and so on.
+			ch.do(func() { ch.over(reason) })
+			return
+		}
 		for delay := ch.retry; ; delay = min(2*delay, mostRetry) {
 			if ctx.Err() != nil || !ch.do(func() { ch.down(reason, delay) }) {
 				return
@@ -62,6 +68,12 @@ func (ch *chat) down(reason error, delay time.Duration) {
 			ch.note(f.hint)
 		}
 	}
+}
+
+// over ends the chat: another client has its address.
+func (ch *chat) over(reason error) {
+	ch.client, ch.quit = nil, true
+	ch.fatal = fail(exitConnect, "Without --resource every client has an address of its own.", "%s: %w", ch.account.jid, reason)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds())) }

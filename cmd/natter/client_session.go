@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -176,8 +177,14 @@ func (a account) explainLogin(err error, place endpoint) error {
 	}
 	hint := ""
 	var streamErr stream.Error
+	// A server says in whose name it answers before it says that it does not
+	// serve the domain, and mellium has no other error for the first.
+	otherName := strings.Contains(err.Error(), "does not match previously set location")
+	if otherName {
+		err = stream.HostUnknown
+	}
 	switch {
-	case errors.As(err, &streamErr) && streamErr.Err == "host-unknown":
+	case otherName, errors.As(err, &streamErr) && streamErr.Err == "host-unknown":
 		hint = fmt.Sprintf("The server at %s does not serve %s. Check the address after --as, or say --server.", place.address, a.jid.Domainpart())
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		hint = "Is this an XMPP port? If it wants TLS from the first byte: --tls direct."
@@ -193,14 +200,11 @@ func plainError(err error) error {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the server closed the connection")
 	case errors.As(err, &streamErr):
-		words := streamWords[streamErr.Err]
+		end := &streamEnd{condition: streamErr.Err, words: streamWords[streamErr.Err]}
 		for _, t := range streamErr.Text {
-			words = firstSet(words, oneLine(t.Value))
+			end.words = firstSet(end.words, oneLine(t.Value))
 		}
-		if words == "" {
-			return fmt.Errorf("the server ended the stream (%s)", streamErr.Err)
-		}
-		return fmt.Errorf("%s (%s)", words, streamErr.Err)
+		return end
 	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF":
 		return errors.New("the server dropped the connection")
 	case errors.As(err, &syntax):
@@ -213,6 +217,14 @@ func plainError(err error) error {
 		return errors.New("the server does not answer")
 	}
 	return err
+}
+
+// streamEnd is a stream error of the server's (RFC 6120 §4.9).
+type streamEnd struct{ condition, words string }
+
+// Error implements error.
+func (e *streamEnd) Error() string {
+	return firstSet(e.words, "the server ended the stream") + " (" + e.condition + ")"
 }
 
 // errCut is how a stream ends that the client itself has cut off.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"natter/server/servertest"
 )
 
 func TestSend(t *testing.T) {
@@ -260,11 +262,54 @@ func TestPing(t *testing.T) {
 	}
 }
 
-func TestPasswordIsNeverSentReadableWithoutTLS(t *testing.T) {
-	w := newWorld(t) // offers SCRAM without TLS to the loopback
-	if got := w.natter("romeo@localhost", "", "ping", "--tls", "none"); got.code != exitOK {
+func TestHowTheLoginIsProtected(t *testing.T) {
+	w := newWorld(t) // in --dev mode: SCRAM without TLS to the loopback
+	for _, row := range []struct {
+		name  string
+		flags []string
+		says  []string
+	}{
+		{"STARTTLS, bound to it", nil, []string{"encryption  TLS 1.3", "login       SCRAM-SHA-256-PLUS"}},
+		{"TLS from the first byte, bound to it", []string{"--tls", "direct"}, []string{"encryption  TLS 1.3", "login       SCRAM-SHA-256-PLUS"}},
+		{"an unchecked certificate", []string{"--insecure"}, []string{"encryption  TLS 1.3, certificate not checked", "login       SCRAM-SHA-256-PLUS"}},
+		{"no TLS: a proof, not the password", []string{"--tls", "none"}, []string{"encryption  none", "login       SCRAM-SHA-256\n"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := w.natter(romeo, "/status\n", append([]string{"chat"}, row.flags...)...)
+			for _, want := range row.says {
+				if got.code != exitOK || !strings.Contains(got.out, want) {
+					t.Errorf("%q is not in %+v", want, got)
+				}
+			}
+		})
+	}
+}
+
+func TestServerThatWantsTLS(t *testing.T) {
+	w := newWorld(t, servertest.Options{Strict: true})
+	got := w.natter(romeo, "", "ping", "--tls", "none")
+	if got.code != exitConnect || !strings.Contains(got.err, "the server wants the connection encrypted\nLeave out --tls none.") {
 		t.Errorf("%+v", got)
 	}
+}
+
+func TestServerOfAnotherDomain(t *testing.T) {
+	w := newWorld(t)
+	w.Account(t, romeo)
+	got := w.natter("romeo@example.org", "", "ping", "--insecure")
+	if got.code != exitConnect || !strings.Contains(got.err, "does not serve example.org") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestResourceTakenOver(t *testing.T) {
+	w := newWorld(t)
+	first := w.quickly(romeo, "")
+	first.expect("Logged in as romeo@localhost/")
+	thief := w.Login(t, romeo+"/"+first.resource())
+	first.expect("another client took this session over (conflict)")
+	first.end(exitConnect)
+	thief.Silent()
 }
 
 func TestJoinLines(t *testing.T) {
