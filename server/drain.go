@@ -198,12 +198,12 @@ func (a *Account) recount(t *Turn) {
 	srv := t.srv
 	ctx, cancel := context.WithTimeout(srv.ctx, srv.Config.StoreTimeout)
 	defer cancel()
+	a.mu.Lock()
+	before := a.spool.added // first: what is added from here on may not be counted below
+	a.mu.Unlock()
 	done := make(chan struct{})
 	srv.Store.Barrier(func(error) { close(done) })
 	<-done
-	a.mu.Lock()
-	before := a.spool.added
-	a.mu.Unlock()
 	n, size, err := srv.offlineStats(ctx, a.Bare)
 	if err != nil {
 		return
