@@ -219,9 +219,9 @@ func (a *Account) presenceIn(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JI
 		}
 	}
 	a.mu.Unlock()
-	stamp := stanza.Stamp{From: o.Attr, Lang: o.Lang}
-	if st.To() == nil {
-		stamp.To = a.Self.Attr
+	stamp := stanza.Stamp{From: o.Attr, To: a.Self.Attr, Lang: o.Lang}
+	if st.To() != nil {
+		stamp.To = normalTo(st, to)
 	}
 	a.hear(t, o, st, to, targets, &stamp)
 }
