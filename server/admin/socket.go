@@ -24,7 +24,11 @@ func listen(path string) (*net.UnixListener, error) {
 	}
 	at := path
 	if len(path) > maxPath {
-		dir, err := os.MkdirTemp("", "natter-")
+		in := os.TempDir()
+		if len(in) > maxPath/2 {
+			in = "/tmp"
+		}
+		dir, err := os.MkdirTemp(in, "natter-")
 		if err != nil {
 			return nil, err
 		}
