@@ -7,9 +7,11 @@ import (
 	"strings"
 )
 
-// serveMetrics answers with every metric in the text format that Prometheus and
-// its like scrape, version 0.0.4:
+// metricsHandler returns the handler of /metrics. It answers in the text format
+// that Prometheus and its like scrape, version 0.0.4:
 // https://prometheus.io/docs/instrumenting/exposition_formats/
+func (s *Site) metricsHandler() http.Handler { return http.HandlerFunc(s.serveMetrics) }
+
 func (s *Site) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	if !s.mayRead(r) {
 		http.Error(w, "metrics are not for everybody: see metrics_from in the configuration", http.StatusForbidden)

@@ -38,7 +38,7 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 	s.health.core = core
 	s.SetMetricsFrom(o.MetricsFrom)
 	s.mux.HandleFunc("GET /healthz", s.serveHealth)
-	s.mux.HandleFunc("GET /metrics", s.serveMetrics)
+	s.mux.Handle("GET /metrics", s.metricsHandler())
 	return s
 }
 
