@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -88,7 +89,9 @@ func TestALongPathWorks(t *testing.T) {
 
 func TestBadRequestsAreAnswered(t *testing.T) {
 	path := start(t, servertest.New(t), socket(t))
-	c := &http.Client{Transport: &http.Transport{Dial: func(_, _ string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	c := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
 	t.Cleanup(c.CloseIdleConnections)
 	for _, row := range []struct{ name, body string }{
 		{"no JSON", "jid=juliet"},
