@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -83,71 +80,12 @@ func (ch *chat) command(ctx context.Context, text string) {
 	ch.complain(fmt.Sprintf("There is no /%s; /help lists what there is. (//%s would send it as text)", name, name))
 }
 
-// somebody finds who is meant, or complains.
-func (ch *chat) somebody(typed string) *person {
-	p, err := ch.people.resolve(typed)
-	if err != nil {
-		ch.complain(upper(err.Error()))
-		return nil
-	}
-	return p
-}
-
 // upper makes the first letter a capital.
 func upper(s string) string {
 	for i, r := range s {
 		return string(unicode.ToUpper(r)) + s[i+len(string(r)):]
 	}
 	return s
-}
-
-// connected returns the connection, or complains.
-func (ch *chat) connected() *client {
-	if ch.client == nil || !ch.ready {
-		ch.complain("There is no connection just now; try again when there is one.")
-		return nil
-	}
-	return ch.client
-}
-
-// questionTimeout bounds how long a command waits for its answer.
-const questionTimeout = 15 * time.Second
-
-// ask runs a question to somebody on a goroutine of its own, and then shows
-// what it returns, or what went wrong with it.
-func (ch *chat) ask(ctx context.Context, about string, question func(context.Context, *client) (string, error)) {
-	c := ch.connected()
-	if c == nil {
-		return
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(ctx, questionTimeout)
-		defer cancel()
-		text, err := question(ctx, c)
-		ch.do(func() {
-			switch {
-			case errors.Is(err, context.DeadlineExceeded):
-				ch.complain(fmt.Sprintf("%s: no answer within %s.", about, seconds(questionTimeout)))
-			case err != nil:
-				ch.complain(about + ": " + err.Error())
-			case text != "":
-				ch.answer(text)
-			}
-		})
-	}()
-}
-
-func (ch *chat) cmdChat(_ context.Context, args string) {
-	if p := ch.somebody(args); p != nil {
-		ch.open(p)
-	}
-}
-
-func (ch *chat) cmdMsg(_ context.Context, args string) {
-	who, text, _ := strings.Cut(args, " ")
-	if p := ch.somebody(who); p != nil {
-		ch.say(p, strings.TrimSpace(text))
-	}
 }
 
 func (ch *chat) cmdHistory(_ context.Context, args string) {
@@ -176,36 +114,6 @@ func (ch *chat) cmdHistory(_ context.Context, args string) {
 	}
 }
 
-func (ch *chat) cmdRoster(context.Context, string) {
-	ch.screen.print(ch.view.rosterTable(ch.people))
-}
-
-func (ch *chat) cmdWho(_ context.Context, args string) {
-	who := ch.people.list()
-	if args != "" {
-		p := ch.somebody(args)
-		if p == nil {
-			return
-		}
-		who = []*person{p}
-	}
-	var rows [][]string
-	for _, p := range who {
-		for _, name := range slices.Sorted(mapKeys(p.resources)) {
-			r := p.resources[name]
-			rows = append(rows, []string{ch.name(p), firstSet(showWords[r.show], "online"), "priority " + strconv.Itoa(r.priority), oneLine(name), r.status})
-		}
-		if args != "" && len(p.resources) == 0 {
-			rows = append(rows, []string{ch.name(p), "offline"})
-		}
-	}
-	if len(rows) == 0 {
-		ch.note("None of your contacts is there.")
-		return
-	}
-	ch.answer(columns(rows))
-}
-
 // columns lines rows up.
 func columns(rows [][]string) string {
 	var widths []int
@@ -226,195 +134,6 @@ func columns(rows [][]string) string {
 		lines = append(lines, strings.TrimRight(b.String(), " "))
 	}
 	return strings.Join(lines, "\n")
-}
-
-func (ch *chat) cmdAdd(ctx context.Context, args string) {
-	who, name, _ := strings.Cut(args, " ")
-	if !strings.Contains(who, "@") && ch.current != nil && who == "" {
-		who = ch.current.jid.String()
-	}
-	p := ch.somebody(who)
-	if p == nil {
-		return
-	}
-	var groups []string
-	if p.contact != nil {
-		groups = p.contact.groups
-		name = firstSet(strings.TrimSpace(name), p.contact.name)
-	}
-	seen := p.contact != nil && (p.contact.subscription == "to" || p.contact.subscription == "both")
-	ch.ask(ctx, "/add "+who, func(ctx context.Context, c *client) (string, error) {
-		err := c.setContact(ctx, p.jid, strings.TrimSpace(name), groups)
-		if err != nil || seen {
-			return "", err
-		}
-		if err := c.sendPresence("subscribe", p.jid); err != nil {
-			return "", err
-		}
-		ch.do(func() { ch.note("Asked " + p.jid.String() + " to let you see when they are there.") })
-		return "", nil
-	})
-}
-
-func (ch *chat) cmdAccept(_ context.Context, args string) {
-	p, c := ch.somebody(args), ch.connected()
-	if p == nil || c == nil {
-		return
-	}
-	if c.sendPresence("subscribed", p.jid) != nil {
-		return
-	}
-	p.asks, p.told = false, false
-	ch.note(ch.name(p) + " may see when you are there.")
-	if p.contact == nil || p.contact.subscription == "none" || p.contact.subscription == "from" {
-		if p.contact == nil || !p.contact.ask {
-			ch.note("/add " + ch.complete.handle(p, ch.people) + " asks them for the same.")
-		}
-	}
-}
-
-func (ch *chat) cmdDeny(_ context.Context, args string) {
-	p, c := ch.somebody(args), ch.connected()
-	if p == nil || c == nil {
-		return
-	}
-	if c.sendPresence("unsubscribed", p.jid) != nil {
-		return
-	}
-	p.asks, p.told = false, false
-	ch.note(ch.name(p) + " does not see when you are there.")
-}
-
-func (ch *chat) cmdRemove(ctx context.Context, args string) {
-	p := ch.somebody(args)
-	if p == nil {
-		return
-	}
-	if p.contact == nil {
-		ch.complain(ch.name(p) + " is not on your list.")
-		return
-	}
-	name := ch.name(p)
-	ch.ask(ctx, "/remove "+args, func(ctx context.Context, c *client) (string, error) {
-		if err := c.removeContact(ctx, p.jid); err != nil {
-			return "", err
-		}
-		ch.do(func() {
-			p.contact = nil // as the push will say
-			ch.note(name + " is off your list.")
-		})
-		return "", nil
-	})
-}
-
-func (ch *chat) setShow(show, status string) {
-	ch.show, ch.status = show, status
-	if ch.client != nil && ch.ready {
-		ch.client.send(ch.presence(ch.client))
-	}
-	text := "You are shown as " + showWords[show]
-	if status != "" {
-		text += ": " + status
-	}
-	ch.note(text + ".")
-}
-
-func (ch *chat) cmdStatus(context.Context, string) {
-	me := showWords[ch.show]
-	if ch.status != "" {
-		me += ": " + ch.status
-	}
-	rows := [][]string{{"account", ch.account.jid.String()}, {"shown as", me}}
-	if c := ch.client; c != nil {
-		encryption := firstSet(c.login.tls, "none")
-		if c.login.tls != "" && ch.account.insecure {
-			encryption += ", certificate not checked"
-		}
-		rows = append(rows,
-			[]string{"address", c.me.String()},
-			[]string{"server", c.place.address},
-			[]string{"encryption", encryption},
-			[]string{"login", c.login.mechanism},
-			[]string{"copies", yesNo(ch.carbons, "from and to your other clients", "not offered by the server")},
-			[]string{"resumption", yesNo(c.sm.canResume(), "yes", yesNo(c.sm.counting(), "no, but messages are confirmed", "not offered by the server"))})
-	} else {
-		rows = append(rows, []string{"server", "no connection"})
-	}
-	if n := len(ch.outbox); n > 0 {
-		rows = append(rows, []string{"waiting", count(n, "message", "messages")})
-	}
-	if n := ch.people.unreadBut(nil); n > 0 {
-		rows = append(rows, []string{"unread", count(n, "message", "messages")})
-	}
-	ch.answer(columns(rows))
-}
-
-func yesNo(is bool, yes, no string) string {
-	if is {
-		return yes
-	}
-	return no
-}
-
-func (ch *chat) cmdPing(ctx context.Context, args string) {
-	to := ch.account.jid.Domainpart()
-	if args != "" {
-		p := ch.somebody(args)
-		if p == nil {
-			return
-		}
-		to = p.jid.String()
-		for _, name := range slices.Sorted(mapKeys(p.resources)) {
-			to = p.jid.String() + "/" + name // a person's client, not the server on their behalf
-		}
-	}
-	ch.ask(ctx, "/ping "+to, func(ctx context.Context, c *client) (string, error) {
-		took, err := c.ping(ctx, to, questionTimeout)
-		if err != nil {
-			return "", err
-		}
-		return "  " + to + " answered in " + took, nil
-	})
-}
-
-func (ch *chat) cmdDisco(ctx context.Context, args string) {
-	to := firstSet(args, ch.account.jid.Domainpart())
-	ch.ask(ctx, "/disco "+to, func(ctx context.Context, c *client) (string, error) {
-		info, err := c.discoInfo(ctx, to, "")
-		if err != nil {
-			return "", err
-		}
-		text := info.text()
-		if items, err := c.discoItems(ctx, to, ""); err == nil {
-			var rows [][]string
-			for _, i := range items {
-				rows = append(rows, []string{"has", oneLine(i.JID), oneLine(i.Node), oneLine(i.Name)})
-			}
-			text += columns(rows)
-		}
-		return strings.TrimRight(text, "\n"), nil
-	})
-}
-
-func (ch *chat) cmdRaw(_ context.Context, args string) {
-	n, err := parseNode(args)
-	if err != nil {
-		ch.complain("/raw needs one XML element: " + err.Error())
-		return
-	}
-	c := ch.connected()
-	if c == nil {
-		return
-	}
-	ch.answer("-> " + args)
-	if n.XMLName.Space == nsClient {
-		err = c.send(n)
-	} else {
-		err = c.sendAside(n)
-	}
-	if err != nil {
-		ch.complain("/raw: " + err.Error())
-	}
 }
 
 func (ch *chat) cmdHelp(_ context.Context, args string) {

@@ -2,10 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"strings"
+	"syscall"
+
+	"mellium.im/xmpp/stream"
 )
 
 // failure is an error as the person at the keyboard gets it: what was being
@@ -110,3 +116,60 @@ func errorOf(answer *node) *stanzaError {
 	}
 	return e
 }
+
+// plainError words an error of the stream or the connection for people.
+func plainError(err error) error {
+	var streamErr stream.Error
+	var syntax *xml.SyntaxError
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the server closed the connection")
+	case errors.As(err, &streamErr):
+		end := &streamEnd{condition: streamErr.Err, words: streamWords[streamErr.Err]}
+		for _, t := range streamErr.Text {
+			end.words = firstSet(end.words, oneLine(t.Value))
+		}
+		return end
+	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF":
+		return errors.New("the server dropped the connection")
+	case errors.As(err, &syntax):
+		return fmt.Errorf("the server sent something that is not XMPP: %w", err)
+	case errors.Is(err, net.ErrClosed):
+		return errCut
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return errors.New("the server dropped the connection")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errors.New("the server does not answer")
+	}
+	return err
+}
+
+// streamEnd is a stream error of the server's (RFC 6120 §4.9).
+type streamEnd struct{ condition, words string }
+
+// Error implements error.
+func (e *streamEnd) Error() string {
+	return firstSet(e.words, "the server ended the stream") + " (" + e.condition + ")"
+}
+
+// errCut is how a stream ends that the client itself has cut off.
+var errCut = errors.New("the connection was closed")
+
+// streamWords says what the stream errors of RFC 6120 §4.9.3 people meet mean.
+var streamWords = map[string]string{
+	"conflict":            "another client took this session over",
+	"connection-timeout":  "the server thought nobody was there",
+	"host-gone":           "the server no longer serves this domain",
+	"host-unknown":        "the server does not serve this domain",
+	"not-authorized":      "the server did not accept the login",
+	"policy-violation":    "the server says a rule was broken",
+	"reset":               "the server wants a new connection",
+	"resource-constraint": "the server has no room",
+	"system-shutdown":     "the server is shutting down",
+}
+
+// errGone is what waiting for an answer ends with when the stream does.
+type errGone struct{ err error }
+
+func (e *errGone) Error() string { return "the connection was lost: " + e.err.Error() }
+func (e *errGone) Unwrap() error { return e.err }

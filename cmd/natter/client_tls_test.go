@@ -238,3 +238,48 @@ func TestScramRefusesWhatProvesNothing(t *testing.T) {
 		}
 	}
 }
+
+// scripted is a server that sends one text, and then, without end, another one if
+// that is not empty, to whoever connects, whatever they say.
+func scripted(t *testing.T, text, then string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		for err == nil && text != "" {
+			_, err = conn.Write([]byte(text))
+			text = strings.Repeat(then, 4096)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestServersThatMakeNoSense(t *testing.T) {
+	noEnvironment(t)
+	for _, row := range []struct {
+		name, sends, then, says string
+	}{
+		{"one that closes at once", "", "", "the server closed the connection"},
+		{"one that is no chat server", "HTTP/1.1 400 Bad Request\r\n\r\n", "", "logging in to 127.0.0.1"},
+		{"one whose elements have no end", "<a b='x'>", "<a b='x'>", "logging in to 127.0.0.1"},
+		{"one with an attribute without end", "<stream:stream a='", "xxxxxxxx", "more than 16 MiB"},
+		{"one whose text has no end", " ", "        ", "more than 16 MiB"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a := account{jid: jid.MustParse(romeo), server: scripted(t, row.sends, row.then), password: "x"}
+			_, err := a.login(t.Context(), newCredentials(a.jid, a.password), nil)
+			var f *failure
+			if !errors.As(err, &f) || f.code != exitConnect || !strings.Contains(err.Error(), row.says) {
+				t.Errorf("error is %v, want %q", err, row.says)
+			}
+		})
+	}
+}
