@@ -24,8 +24,8 @@ func TestServerLivesInABubble(t *testing.T) {
 		srv := servertest.New(t)
 		juliet := srv.Online(t, "juliet@localhost/balcony")
 		juliet.Send(`<message to='romeo@localhost' type='chat'><body>later</body></message>`)
+		juliet.ExpectError("service-unavailable") // nobody there by that name
 		srv.Account(t, "romeo@localhost")
-		juliet.ExpectError("service-unavailable")
 		juliet.Send(`<message to='romeo@localhost' type='chat'><body>later</body></message>`)
 		juliet.Silent()
 		romeo := srv.Online(t, "romeo@localhost/garden")
