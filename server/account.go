@@ -167,6 +167,15 @@ func (a *Account) retarget() {
 // session's flags changed. The account must be locked.
 func (a *Account) Retarget() { a.retarget() }
 
+// online reports whether any session is available. The account must not be
+// locked.
+func (a *Account) online() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all, _ := a.available()
+	return all > 0
+}
+
 // available counts the sessions that are available, and those of them with a
 // priority that is not negative. The account must be locked.
 func (a *Account) available() (all, nonNegative int) {

@@ -158,7 +158,7 @@ func (srv *Server) Resumed(t *Turn, s *Session, restarted bool) {
 		if h == nil {
 			continue
 		}
-		if contact := h.Online(j.Local()); contact != nil && len(*contact.targets.Load()) > 0 {
+		if contact := h.Online(j.Local()); contact != nil && contact.online() {
 			srv.probe(t, a, &step{kind: presence.Probe, own: s, to: j})
 			continue
 		}
@@ -203,6 +203,19 @@ func (srv *Server) sweepOwner(ctx context.Context, owner string, alive func(sess
 	if err != nil {
 		return err
 	}
+	held := make(map[uint64]bool) // a session that is alive still has it to confirm
+	for _, w := range sessions {
+		if w.Session == "" || !alive(w.Session) {
+			continue
+		}
+		records, err := srv.spoolOf(ctx, owner, w.Session)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			held[r.Record.ID] = held[r.Record.ID] || !r.Done
+		}
+	}
 	for _, w := range sessions {
 		if w.Session == "" || alive(w.Session) {
 			continue
@@ -213,10 +226,13 @@ func (srv *Server) sweepOwner(ctx context.Context, owner string, alive func(sess
 		}
 		b := new(store.Batch)
 		for _, r := range records {
-			if r.Done {
-				b.SpoolConfirm(owner, r.Record.ID, w.Session)
-			} else {
-				b.SpoolMove(owner, r.Record.ID, w.Session, "", 0)
+			switch id := r.Record.ID; {
+			case r.Done:
+				b.SpoolConfirm(owner, id, w.Session)
+			case held[id]:
+				dropRow(b, owner, id, w.Session)
+			default:
+				b.SpoolMove(owner, id, w.Session, "", 0)
 			}
 		}
 		if err := srv.Store.CommitWait(ctx, b); err != nil {
@@ -234,4 +250,11 @@ func (srv *Server) sweepOwner(ctx context.Context, owner string, alive func(sess
 		e.account.mu.Unlock()
 	}
 	return err
+}
+
+// dropRow takes a session's row of a message off the spool, of which another
+// session has its own and has not confirmed it: what is done goes when it is moved.
+func dropRow(b *store.Batch, owner string, id uint64, session string) {
+	b.SpoolAdd(store.Spool{Owner: owner, ID: id, Session: session, Done: true})
+	b.SpoolMove(owner, id, session, "", 0)
 }
