@@ -29,6 +29,22 @@ func (srv *Server) Confirm(t *Turn, s *Session, list []*Delivery) {
 	}
 }
 
+// Renumber stores the numbers that deliveries have in the session's stream, after
+// a resumption has counted them anew.
+func (srv *Server) Renumber(t *Turn, s *Session, numbers map[uint32]*Delivery) {
+	if len(numbers) == 0 {
+		return
+	}
+	a := s.Account
+	b := new(store.Batch)
+	for n, d := range numbers {
+		b.SpoolMove(a.Bare, d.ID, s.ID, s.ID, n)
+	}
+	if err := t.Commit(b, nil); err != nil {
+		srv.Log.Warn("numbers of messages not stored", "account", a.Bare, "err", err)
+	}
+}
+
 // requeue finds a new way for messages that s never confirmed: to sessions that
 // are there now, else to the offline spool. One that another session has, or
 // has confirmed, is done. The account must be locked.
@@ -40,12 +56,17 @@ func (a *Account) requeue(t *Turn, s *Session, list []*Delivery) {
 	moved := 0
 	for _, d := range list {
 		d.Copies--
-		if d.Confirmed || d.Copies > 0 {
+		switch {
+		case d.Confirmed:
 			b.SpoolConfirm(a.Bare, d.ID, s.ID)
-			continue
+		case d.Copies == 0:
+			b.SpoolMove(a.Bare, d.ID, s.ID, "", 0)
+			moved++
 		}
-		b.SpoolMove(a.Bare, d.ID, s.ID, "", 0)
-		moved++
+	}
+	if s.ended {
+		// The rest is with other sessions, which have yet to confirm it.
+		b.SpoolDropSession(a.Bare, s.ID)
 	}
 	a.spool.count += moved
 	a.spool.added += moved

@@ -1,7 +1,9 @@
 package c2s
 
 import (
+	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"natter/server"
@@ -20,6 +22,7 @@ const ackDelay = 250 * time.Millisecond
 // by Stream.mu.
 type acks struct {
 	stream    *Stream
+	taking    sync.Mutex // held while a stanza of the client is handled; before any other lock
 	resumable bool
 	id        string // resumption id
 
@@ -155,7 +158,7 @@ func (s *Stream) Ticket(b *store.Batch) uint32 {
 	a := s.acks
 	a.outstanding++
 	h := a.handled + 1
-	if a.resumable {
+	if a.resumable && !s.ended {
 		b.Put(s.handledDoc(h))
 	}
 	return h
@@ -182,7 +185,11 @@ func (s *Stream) Done(t *server.Turn, h uint32) {
 func (s *Stream) handledOne() {
 	s.mu.Lock()
 	s.acks.handled++
+	ended := s.ended && s.acks.resumable
 	s.mu.Unlock()
+	if ended { // by somebody else, meanwhile: what a ticket has stored since goes too
+		s.c2s.unsave(s)
+	}
 }
 
 // asksAck handles <r/>: it is answered as soon as what came before it is
@@ -213,12 +220,11 @@ func (s *Stream) answer(t *server.Turn, must bool) {
 	if a.outstanding == 0 && a.durable != a.handled {
 		// Stanzas without tickets. A session that can be resumed still has to
 		// know after a restart what it told its client.
-		if a.resumable && a.owed {
-			s.persistHandled(t)
-			return
-		}
-		if !a.resumable {
+		switch {
+		case !a.resumable:
 			a.durable = a.handled
+		case a.owed && !s.ended:
+			s.persistHandled(nil)
 		}
 	}
 	if !a.owed || s.ended || !must && int32(a.owedAt-a.durable) > 0 {
@@ -242,27 +248,60 @@ func (a *acks) appendAck(b []byte) []byte {
 	return append(b, `'/>`...)
 }
 
-// persistHandled stores how many stanzas were handled. s.mu is held and let go.
-func (s *Stream) persistHandled(t *server.Turn) {
+// persistHandled stores how many stanzas were handled, which may be acknowledged
+// then. then, which may be nil, is told the outcome. s.mu must be held.
+func (s *Stream) persistHandled(then func(error)) {
 	a := s.acks
-	a.outstanding++
 	h := a.handled
-	doc := s.handledDoc(h)
-	s.mu.Unlock()
 	b := new(store.Batch)
-	b.Put(doc)
+	b.Put(s.handledDoc(h))
 	b.Then = func(err error) {
 		if err != nil {
 			h = 0
 		}
 		s.c2s.core.Do(func(t *server.Turn) { s.Done(t, h) })
+		if then != nil {
+			then(err)
+		}
 	}
+	a.outstanding++
 	if err := s.c2s.core.Store.Commit(b); err != nil {
-		s.mu.Lock()
 		a.outstanding--
-		s.mu.Unlock()
+		if then != nil {
+			then(err)
+		}
 	}
 }
+
+// caughtUp waits until everything handled is durable, so that a client that
+// resumes is told of all of it: what it sends again it would otherwise do twice,
+// and both sides would count differently from then on. The caller holds
+// acks.taking.
+func (s *Stream) caughtUp(t *server.Turn) error {
+	t.Flush()
+	s.mu.Lock()
+	a := s.acks
+	if s.ended || a.outstanding == 0 && a.durable == a.handled {
+		s.mu.Unlock()
+		return nil
+	}
+	done := make(chan error, 1)
+	s.persistHandled(func(err error) { done <- err })
+	s.mu.Unlock()
+	timer := time.NewTimer(s.c2s.core.Config.StoreTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return errSlow
+	case <-s.c2s.ctx.Done():
+		return errSlow
+	}
+}
+
+// errSlow is returned when the store takes too long.
+var errSlow = errors.New("the store does not answer")
 
 func (s *Stream) handledDoc(h uint32) store.Doc {
 	a := s.session.Account

@@ -58,6 +58,7 @@ func (c *conn) refuse(t *server.Turn, st *stanza.Stanza, e *stanza.Error) error 
 func (s *Stream) bound(sess *server.Session) {
 	s.mu.Lock()
 	s.session = sess
+	s.alarm.Run = s.ring
 	s.mu.Unlock()
 	s.beat()
 }

@@ -187,13 +187,26 @@ func (c *conn) element(t *server.Turn, st *stanza.Stanza) error {
 		return &stanza.StreamError{Condition: "invalid-from", Text: "a stanza's 'from' has to be the address of its session"}
 	}
 	if s.acks != nil {
-		t.Acks = s
-		c.c2s.core.Route(t, &s.session.Origin, st)
-		t.Acks = nil
-		s.handledOne()
-		return nil
+		return c.counted(t, st)
 	}
 	c.c2s.core.Route(t, &s.session.Origin, st)
+	return nil
+}
+
+// counted handles a stanza of a stream with acknowledgements. A resumption on
+// another connection waits for it, so that what is handled is counted before the
+// client is told how much that is.
+func (c *conn) counted(t *server.Turn, st *stanza.Stanza) error {
+	s := c.stream
+	s.acks.taking.Lock()
+	defer s.acks.taking.Unlock()
+	if s.over(c.tr) {
+		return errEnded
+	}
+	t.Acks = s
+	defer func() { t.Acks = nil }()
+	c.c2s.core.Route(t, &s.session.Origin, st)
+	s.handledOne()
 	return nil
 }
 

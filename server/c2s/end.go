@@ -61,13 +61,15 @@ func (s *Stream) drained() {
 func (s *Stream) settle(t *server.Turn) {
 	s.mu.Lock()
 	var left server.Leftover
+	for _, m := range s.marks {
+		left.Logged = append(left.Logged, m.d)
+	}
 	if s.acks != nil {
-		left = s.acks.leftover()
+		kept := s.acks.leftover()
+		left.Logged = append(left.Logged, kept.Logged...)
+		left.Stanzas = kept.Stanzas
 		s.acks.drop()
 	} else {
-		for _, m := range s.marks {
-			left.Logged = append(left.Logged, m.d)
-		}
 		left.Stanzas = s.unlogged()
 	}
 	s.marks, s.out, s.rest = nil, nil, nil
@@ -119,13 +121,14 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 		s.mu.Unlock()
 		return
 	}
-	s.tr, s.writing, s.closing = nil, false, false
+	s.tr, s.writing, s.closing, s.sealed = nil, false, false, false
 	s.room.Broadcast()
 	ended := s.ended
 	early := s.marks // logged deliveries from before <enable/> that were never written
 	detach := !ended && s.session != nil && s.acks != nil && s.acks.resumable
 	if detach {
 		s.out, s.rest, s.marks = nil, nil, nil
+		s.detach()
 	}
 	s.mu.Unlock()
 	switch {
@@ -135,7 +138,7 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 			left.Logged = append(left.Logged, m.d)
 		}
 		s.c2s.core.GiveBack(t, s.session, left)
-		s.detach(t)
+		s.c2s.limitDetached(t, s.session.Account)
 	case ended:
 		s.settle(t)
 	default:
@@ -143,21 +146,37 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 	}
 }
 
-// detach lets the session wait for its client to come back (XEP-0198 §5).
-func (s *Stream) detach(t *server.Turn) {
+// detach lets the session wait for its client to come back (XEP-0198 §5). s.mu
+// must be held, so that it cannot come back before.
+func (s *Stream) detach() {
 	core := s.c2s.core
 	s.session.Set(server.SessionDetached)
-	s.alarm.Run = func() {
-		core.Go(func(context.Context) { core.Do(s.expire) })
-	}
+	s.until = time.Now().Add(core.Config.ResumeTime)
 	core.Wheel.Set(&s.alarm, core.Config.ResumeTime)
-	s.c2s.limitDetached(t, s.session.Account)
+}
+
+// ring is what the stream's alarm runs: the heartbeat of a connection, and the end
+// of the time in which a session without one can be resumed.
+func (s *Stream) ring() {
+	s.mu.Lock()
+	detached := s.tr == nil && !s.ended
+	left := time.Until(s.until)
+	if detached && left > 0 { // it was set for the heartbeat
+		s.c2s.core.Wheel.Set(&s.alarm, left)
+	}
+	s.mu.Unlock()
+	switch {
+	case !detached:
+		s.pulse()
+	case left <= 0:
+		s.c2s.core.Go(func(context.Context) { s.c2s.core.Do(s.expire) })
+	}
 }
 
 // expire ends a session that was not resumed in time.
 func (s *Stream) expire(t *server.Turn) {
 	s.mu.Lock()
-	waiting := s.tr == nil && !s.ended
+	waiting := s.tr == nil && !s.ended && time.Until(s.until) <= 0
 	s.mu.Unlock()
 	if waiting {
 		s.End(t, nil)

@@ -23,9 +23,8 @@ func (s *Stream) beat() {
 	s.alive()
 	s.mu.Lock()
 	s.silent = false
-	s.alarm.Run = s.pulse
-	s.mu.Unlock()
 	s.c2s.core.Wheel.Set(&s.alarm, s.idle())
+	s.mu.Unlock()
 }
 
 // pulse looks whether the peer has been quiet too long: first it is asked, with
@@ -47,13 +46,13 @@ func (s *Stream) pulse() {
 		return
 	case quiet < s.idle():
 		s.silent = false
-		s.mu.Unlock()
 		wheel.Set(&s.alarm, s.idle()-quiet)
+		s.mu.Unlock()
 		return
 	}
 	s.silent = true
-	s.mu.Unlock()
 	wheel.Set(&s.alarm, cfg.PingTimeout)
+	s.mu.Unlock()
 	s.c2s.core.Do(func(t *server.Turn) {
 		s.mu.Lock()
 		acks := s.acks != nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -53,6 +54,12 @@ func (s *Stream) Changed(t *server.Turn) {
 	if err := t.Commit(b, nil); err != nil {
 		s.c2s.core.Log.Warn("session not saved", "account", acc.Bare, "err", err)
 	}
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	if ended { // meanwhile: it must not come back after a restart
+		s.c2s.unsave(s)
+	}
 }
 
 // unsave deletes what is stored of a session.
@@ -84,6 +91,9 @@ func (c *Server) Restore(ctx context.Context) error {
 			}
 			return err
 		})
+		if err == nil {
+			err = c.sweepDocs(ctx, h)
+		}
 		if err != nil {
 			return fmt.Errorf("restoring sessions: %w", err)
 		}
@@ -119,14 +129,56 @@ func (c *Server) restore(ctx context.Context, h *server.Host, local string, d st
 		a.kept = append(a.kept, entry{b: w.Bytes, d: w.Delivery, seq: w.Seq})
 		a.size += len(w.Bytes)
 	}
+	slices.SortStableFunc(a.kept, inOrder)
+	s.alarm.Run = s.ring
+	s.detach()
 	s.mu.Unlock()
-	sess.Set(server.SessionAcks | server.SessionResumable | server.SessionDetached)
+	sess.Set(server.SessionAcks | server.SessionResumable)
 	c.remember(s)
-	s.alarm.Run = func() {
-		c.core.Go(func(context.Context) { c.core.Do(s.expire) })
-	}
-	c.core.Wheel.Set(&s.alarm, c.core.Config.ResumeTime)
 	return nil
+}
+
+// inOrder compares entries of before a restart by when they were first sent; those
+// that were not are the last, in the order they came.
+func inOrder(x, y entry) int {
+	switch {
+	case x.seq == 0 && y.seq == 0:
+		return 0
+	case x.seq == 0:
+		return 1
+	case y.seq == 0:
+		return -1
+	}
+	return int(int32(x.seq - y.seq)) // the counter wraps
+}
+
+// sweepDocs deletes what is stored of sessions that were not restored.
+func (c *Server) sweepDocs(ctx context.Context, h *server.Host) error {
+	alive := make(map[string]bool)
+	c.mu.Lock()
+	for _, s := range c.resumable {
+		alive[s.session.ID] = true
+	}
+	c.mu.Unlock()
+	b := new(store.Batch)
+	for _, kind := range []string{kindSession, kindHandled} {
+		err := c.core.EachAccountWith(ctx, h.Name, kind, func(local string) error {
+			keys, err := c.core.Store.Keys(ctx, h.Name, local, kind, "", "", store.MaxPage)
+			for _, id := range keys {
+				if !alive[id] {
+					b.Delete(h.Key(local, kind, id))
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if b.Empty() {
+		return nil
+	}
+	return c.core.Store.CommitWait(ctx, b)
 }
 
 // sweep returns to the offline spool what waits for sessions that are no more:

@@ -54,13 +54,20 @@ func (c *conn) enable(t *server.Turn, st *stanza.Stanza) {
 		b = strconv.AppendInt(b, int64(c.c2s.core.Config.ResumeTime.Seconds()), 10)
 		b = append(b, '\'')
 	}
-	s.DeliverNonza(t, append(b, "/>"...))
-	s.mu.Lock()
-	s.acks = a
-	s.mu.Unlock()
-	s.session.Set(server.SessionAcks)
+	flags := server.SessionAcks
 	if a.resumable {
-		s.session.Set(server.SessionResumable)
+		flags |= server.SessionResumable
+	}
+	s.session.Set(flags)
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.push(append(b, "/>"...))
+	s.acks = a // what follows <enabled/> is counted, all of it
+	s.appended(t)
+	if a.resumable {
 		c.c2s.remember(s)
 		s.Changed(t)
 	}
@@ -83,6 +90,13 @@ func (c *conn) beforeBind(t *server.Turn, st *stanza.Stanza, name string) error 
 	old := c.c2s.find(id)
 	if old == nil || old.session.Account.Local != c.login.user || old.session.Account.Host != c.host {
 		c.stream.DeliverNonza(t, smFailed("item-not-found", ""))
+		return nil
+	}
+	old.acks.taking.Lock()
+	defer old.acks.taking.Unlock()
+	if err := old.caughtUp(t); err != nil {
+		c.c2s.core.Log.Error("session not resumed", "account", old.session.Account.Bare, "err", err)
+		c.stream.DeliverNonza(t, smFailed("internal-server-error", ""))
 		return nil
 	}
 	return c.resume(t, old, uint32(h))
@@ -113,8 +127,13 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	before, quiet := old.tr, !old.writing
 	restarted := old.acks.restored
 	done := old.acks.resumed(h)
-	old.tr, old.secure, old.out, old.rest = tr, secure, out, nil
+	var early server.Leftover // from before <enable/>, and never written
+	for _, m := range old.marks {
+		early.Logged = append(early.Logged, m.d)
+	}
+	old.tr, old.secure, old.out, old.rest, old.marks = tr, secure, out, nil, nil
 	old.queued, old.written, old.writing = queued, written, false
+	old.closing, old.sealed = false, false
 	b := append([]byte(nil), "<resumed xmlns='urn:xmpp:sm:3' previd='"...)
 	b = append(b, old.acks.id...)
 	b = append(b, "' h='"...)
@@ -123,8 +142,9 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	for i := range old.acks.kept {
 		old.push(old.acks.kept[i].b)
 	}
-	old.closing = false
 	old.touched = true
+	old.session.Clear(server.SessionDetached)
+	renumbered := old.acks.renumbered(restarted)
 	old.mu.Unlock()
 	s.mu.Lock()
 	s.tr, s.out, s.ended = nil, nil, true
@@ -134,9 +154,10 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	}
 	c.stream, c.login = old, nil
 	c.sc.SetLimits(c.c2s.limits)
-	old.session.Clear(server.SessionDetached)
 	t.Touch(old)
 	old.beat()
+	c.c2s.core.GiveBack(t, old.session, early)
+	c.c2s.core.Renumber(t, old.session, renumbered)
 	old.confirm(t, done)
 	old.Changed(t)
 	c.c2s.core.Resumed(t, old.session, restarted)
@@ -171,6 +192,22 @@ func (a *acks) resumed(h uint32) []*server.Delivery {
 	}
 	a.asked, a.owed = false, false
 	return done
+}
+
+// renumbered returns the logged deliveries by their new numbers, after a restart;
+// nil else. It makes the entries' numbers of before void.
+func (a *acks) renumbered(restarted bool) map[uint32]*server.Delivery {
+	if !restarted {
+		return nil
+	}
+	m := make(map[uint32]*server.Delivery)
+	for i := range a.kept {
+		if e := &a.kept[i]; e.d != nil {
+			m[a.acked+1+uint32(i)] = e.d
+			e.seq = 0
+		}
+	}
+	return m
 }
 
 // supersede ends a connection whose session has moved to another one (§5). Most

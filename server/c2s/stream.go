@@ -28,6 +28,7 @@ type Stream struct {
 	touched bool      // a turn is going to flush
 	ended   bool      // nothing is taken any more
 	closing bool      // … and the output closes once it is written
+	sealed  bool      // the closing tag is out, though the session goes on elsewhere
 	marks   []mark    // logged deliveries that count as received once written
 	queued  uint64    // bytes ever appended
 	written uint64    // bytes ever written
@@ -36,6 +37,7 @@ type Stream struct {
 
 	session *server.Session // set at bind
 	alarm   server.Alarm    // heartbeat; resumption window while detached
+	until   time.Time       // end of the resumption window, while detached
 	seen    atomic.Int64    // time of the last input, in nanoseconds since 1970
 	silent  bool            // a sign of life was asked for and has not come
 }
@@ -111,7 +113,7 @@ func (s *Stream) grow() {
 // push appends to the queue of a stream that has a connection; what a detached
 // one keeps is with acks.
 func (s *Stream) push(b []byte) {
-	if s.tr == nil {
+	if s.tr == nil || s.sealed {
 		return
 	}
 	s.grow()
@@ -214,6 +216,7 @@ func (s *Stream) shutdown(t *server.Turn, c *conn) {
 			s.push(s.acks.appendAck(nil))
 		}
 		s.push(append(e.AppendTo(nil), "</stream:stream>"...))
+		s.sealed = true
 		s.tr.SetDeadline(time.Now().Add(linger))
 	}
 	s.mu.Unlock()
