@@ -21,7 +21,7 @@ import (
 // A stopping server takes drainTime at most to say goodbye to its clients, and
 // stopTime in all.
 const (
-	drainTime = 8 * time.Second
+	drainTime = 6 * time.Second
 	stopTime  = 9500 * time.Millisecond
 )
 
@@ -101,7 +101,8 @@ func serve(ctx context.Context, o *options, args []string, std stdio) error {
 		return err
 	}
 
-	if err := run.fill(certs.source()); err != nil {
+	authority, err := run.authority(certs.source())
+	if err != nil {
 		return err
 	}
 	if err := o.servePprof(); err != nil {
@@ -122,7 +123,7 @@ func serve(ctx context.Context, o *options, args []string, std stdio) error {
 		}
 	}
 	go trimMemory(ctx, clients)
-	o.greet(std.out, greeting{certs: certs.source(), run: run, password: admin, sockets: sockets, control: o.Control})
+	o.greet(std.out, greeting{authority, admin, sockets})
 
 	// Until told to stop.
 	for stopping := false; !stopping; {

@@ -31,18 +31,19 @@ func (o *options) runDirectory() (runDirectory, error) {
 	return runDirectory{path}, nil
 }
 
-// fill writes the authority's certificate.
-func (r runDirectory) fill(certs *cert.Source) error {
+// authority returns the file with the certificate that clients are to trust, and
+// writes it where the server is in memory; "" when the certificate is not of our
+// making.
+func (r runDirectory) authority(certs *cert.Source) (string, error) {
 	if r.path == "" || certs.CAPEM() == nil {
-		return nil
+		return certs.CAPath(), nil
 	}
-	if err := os.WriteFile(r.authority(), certs.CAPEM(), 0o644); err != nil {
-		return fmt.Errorf("writing the authority's certificate: %w", err)
+	file := filepath.Join(r.path, "ca.pem")
+	if err := os.WriteFile(file, certs.CAPEM(), 0o644); err != nil {
+		return "", fmt.Errorf("writing the authority's certificate: %w", err)
 	}
-	return nil
+	return file, nil
 }
-
-func (r runDirectory) authority() string { return filepath.Join(r.path, "ca.pem") }
 
 func (r runDirectory) remove() {
 	if r.path != "" {

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"natter/server"
-	"natter/server/cert"
 	"natter/stanza"
 )
 
@@ -35,11 +34,9 @@ func firstRun(ctx context.Context, o *options, core *server.Server) (string, err
 
 // greeting is what there is to tell at the start, beside the options.
 type greeting struct {
-	certs    *cert.Source
-	run      runDirectory
-	password string // of the administrator that was just made, else ""
-	sockets  sockets
-	control  string
+	authority string // file with the certificate to trust, "" without
+	password  string // of the administrator that was just made, else ""
+	sockets   sockets
 }
 
 // greet prints what a person needs to know next.
@@ -51,17 +48,13 @@ func (o *options) greet(w io.Writer, g greeting) {
 			row(l.what, ln.Addr().String())
 		}
 	}
-	authority := g.certs.CAPath()
 	if o.Memory {
 		row("data", "in memory: gone when the server stops")
-		if g.certs.CAPEM() != nil {
-			authority = g.run.authority()
-		}
 	} else {
 		row("data", o.Data)
 	}
-	if authority != "" {
-		row("certificate authority", authority)
+	if g.authority != "" {
+		row("certificate authority", g.authority)
 	}
 	if o.Control != off && (o.Memory || o.Control != socket(o.Data)) {
 		row("control socket", o.Control)
@@ -70,7 +63,7 @@ func (o *options) greet(w io.Writer, g greeting) {
 		fmt.Fprintf(w, "\nAdministrator: %s with the password %s (shown once; natter user passwd changes it)\n", o.Server.Admins[0], g.password)
 	}
 	fmt.Fprintf(w, "\nNext:\n")
-	for _, line := range o.next(g, authority) {
+	for _, line := range o.next(g) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
 	fmt.Fprintf(w, "\nready\n")
@@ -78,19 +71,19 @@ func (o *options) greet(w io.Writer, g greeting) {
 
 // next returns the commands, ready to be copied, and the hints that a person
 // needs after the start.
-func (o *options) next(g greeting, authority string) []string {
+func (o *options) next(g greeting) []string {
 	me, who := command(os.Args[0]), "juliet@"+o.Server.Domains[0]
 	var lines []string
 	if o.Control != off {
 		lines = append(lines, me+" user add "+who+o.place())
 	}
-	if flags, ok := o.login(g.sockets, authority); ok {
+	if flags, ok := o.login(g); ok {
 		lines = append(lines, me+" chat --as "+who+flags)
 	}
 	if o.Server.Dev {
 		lines = append(lines, "Any XMPP client may register an account here.")
 	}
-	if authority != "" && (g.sockets["c2s"] != nil || g.sockets["c2s-tls"] != nil) {
+	if g.authority != "" && (g.sockets["c2s"] != nil || g.sockets["c2s-tls"] != nil) {
 		lines = append(lines,
 			"Pidgin: accept the certificate when it asks, once.",
 			`Gajim: in its certificate window tick "Add this certificate to the list of trusted certificates", then Connect.`)
@@ -114,8 +107,8 @@ func (o *options) place() string {
 
 // login returns the flags by which natter's client finds this server and trusts
 // it; ok is false when clients cannot connect at all.
-func (o *options) login(open sockets, authority string) (flags string, ok bool) {
-	switch start, direct := open["c2s"], open["c2s-tls"]; {
+func (o *options) login(g greeting) (flags string, ok bool) {
+	switch start, direct := g.sockets["c2s"], g.sockets["c2s-tls"]; {
 	case start != nil:
 		if at := dialable(start.Addr()); !o.local() || at != "127.0.0.1:5222" {
 			flags = " --server " + at
@@ -125,8 +118,8 @@ func (o *options) login(open sockets, authority string) (flags string, ok bool) 
 	default:
 		return "", false
 	}
-	if authority != "" && authority != filepath.Join(defaultDataDir(), "cert", "ca.pem") {
-		flags += " --ca " + quoted(authority)
+	if g.authority != "" && g.authority != filepath.Join(defaultDataDir(), "cert", "ca.pem") {
+		flags += " --ca " + quoted(g.authority)
 	}
 	return flags, true
 }
