@@ -139,7 +139,7 @@ func (a *Account) drainPage(t *Turn, d *drainage, page []store.SpoolRecord) bool
 	sent := 0
 	for i := range page {
 		r := &page[i]
-		st, err := stanza.Parse(r.Record.Stanza, stanza.AfterLogin)
+		st, err := alone(r.Record.Stanza)
 		if err != nil {
 			t.srv.Log.Error("stored message does not parse", "id", r.Record.ID, "err", err)
 			b.SpoolConfirm(a.Bare, r.Record.ID, "")

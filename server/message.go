@@ -218,7 +218,7 @@ func (srv *Server) commitMessage(t *Turn, o *Origin, a *Account, b *store.Batch,
 			return
 		}
 		a.reload(t)
-		if st, perr := stanza.ParseIn(copy, stanza.NSClient, stanza.AfterLogin); perr == nil {
+		if st, perr := built(copy); perr == nil {
 			srv.Bounce(t, o, st, srv.stanzaError(err))
 		}
 	})

@@ -249,7 +249,7 @@ func (a *Account) subscriptionTo(t *Turn, o *Origin, st *stanza.Stanza) {
 	}
 	stamp := stanza.Stamp{From: stanza.AppendAttr(nil, from.String()), To: a.Self.Attr, Lang: o.Lang, Declare: true}
 	request := st.AppendTo(nil, &stamp)
-	whole, err := stanza.Parse(request, stanza.AfterLogin)
+	whole, err := alone(request)
 	if err != nil {
 		t.srv.Log.Error("subscription stanza does not parse", "err", err)
 		return

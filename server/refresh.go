@@ -57,10 +57,22 @@ func (srv *Server) Refresh(t *Turn, s *Session, change func(*stanza.Stanza, *sta
 	s.Out.Changed(t)
 }
 
-// alone parses presence that the server has written: it may be longer than what
-// a client may send, by what was added.
-func alone(b []byte) (*stanza.Stanza, error) {
-	limits := stanza.AfterLogin
-	limits.Bytes = max(limits.Bytes, len(b))
-	return stanza.Parse(b, limits)
+// alone parses a stanza that stands alone and that the server has written: it
+// may be more than what a client may send, by what was added.
+func alone(b []byte) (*stanza.Stanza, error) { return stanza.Parse(b, ownLimits(b)) }
+
+// built is alone for one that is in the client namespace without saying so.
+func built(b []byte) (*stanza.Stanza, error) {
+	return stanza.ParseIn(b, stanza.NSClient, ownLimits(b))
+}
+
+// ownLimits are those of what clients may send, with room for what the server
+// adds: addresses, declarations, elements at the end.
+func ownLimits(b []byte) stanza.Limits {
+	l := stanza.AfterLogin
+	l.Bytes = max(l.Bytes, len(b))
+	l.Attrs += l.Namespaces
+	l.Namespaces *= 2
+	l.Memory = 2 * max(l.Memory, len(b))
+	return l
 }

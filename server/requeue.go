@@ -88,7 +88,7 @@ func (a *Account) requeue(t *Turn, s *Session, list []*Delivery) {
 // giveBack routes a stanza that a session was given but never received and that
 // is in no log: messages worth keeping find another way, requests are answered.
 func (srv *Server) giveBack(t *Turn, b []byte) {
-	st, err := stanza.ParseIn(b, stanza.NSClient, stanza.AfterLogin)
+	st, err := built(b)
 	if err != nil {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 // docs/routing.md is this file as a table.
 func (srv *Server) Route(t *Turn, o *Origin, st *stanza.Stanza) {
 	if o.Session != nil {
-		t.received(st.Kind)
+		t.received(st)
 	}
 	if st.Kind == stanza.Presence && o.Session != nil {
 		srv.presenceFrom(t, o, st)
@@ -268,7 +268,7 @@ func (srv *Server) respond(t *Turn, o *Origin, b []byte) {
 
 // send routes a stanza that the server itself has built: from and to are in it.
 func (srv *Server) send(t *Turn, b []byte) {
-	st, err := stanza.ParseIn(b, stanza.NSClient, stanza.AfterLogin)
+	st, err := built(b)
 	if err != nil {
 		srv.Log.Error("built a stanza that does not parse", "err", err)
 		return

@@ -123,7 +123,7 @@ func (h *Host) Restore(ctx context.Context, t *Turn, local, id string, state []b
 func (a *Account) again(records []store.SpoolRecord) []Waiting {
 	var list []Waiting
 	for _, r := range records {
-		st, err := stanza.Parse(r.Record.Stanza, stanza.AfterLogin)
+		st, err := alone(r.Record.Stanza)
 		if err != nil {
 			continue
 		}

@@ -70,7 +70,7 @@ func (srv *Server) perform(t *Turn, a *Account, o *Origin, st *stanza.Stanza, st
 		case presence.Relay:
 			srv.pass(t, a, from, st, x)
 		case presence.Current:
-			if c, err := stanza.Parse(x.current, stanza.AfterLogin); err == nil {
+			if c, err := alone(x.current); err == nil {
 				srv.pass(t, a, from, c, x)
 			}
 		case presence.Available:
@@ -94,7 +94,7 @@ func (srv *Server) perform(t *Turn, a *Account, o *Origin, st *stanza.Stanza, st
 			a.hear(t, o, st, a.JID, x.push, &stamp)
 		case presence.Request:
 			if x.request != nil && x.own != nil {
-				if r, err := stanza.Parse(x.request, stanza.AfterLogin); err == nil {
+				if r, err := alone(x.request); err == nil {
 					x.own.Out.Deliver(t, r, &stanza.Stamp{From: r.From()}, nil)
 				}
 			}
@@ -156,7 +156,7 @@ func (srv *Server) addressed(st *stanza.Stanza, to stanza.JID) *stanza.Stanza {
 		return st
 	}
 	b := st.AppendTo(nil, &stanza.Stamp{From: st.From(), To: stanza.AppendAttr(nil, to.String()), Declare: true})
-	r, err := stanza.Parse(b, stanza.AfterLogin)
+	r, err := alone(b)
 	if err != nil {
 		return st
 	}
@@ -182,7 +182,7 @@ func (srv *Server) made(t *Turn, a *Account, from *Origin, typ string, x *step) 
 		x.own.Out.DeliverRaw(t, b)
 		return
 	}
-	st, err := stanza.ParseIn(b, stanza.NSClient, stanza.AfterLogin)
+	st, err := built(b)
 	if err != nil {
 		srv.Log.Error("built presence that does not parse", "err", err)
 		return
@@ -210,7 +210,7 @@ func (srv *Server) probe(t *Turn, a *Account, x *step) {
 			continue // nobody there is what the asker assumes anyway
 		}
 		if x.own != nil && y.kind == presence.Current && !a.Has(AccountInactive|AccountBlocks) {
-			if c, err := stanza.Parse(y.current, stanza.AfterLogin); err == nil {
+			if c, err := alone(y.current); err == nil {
 				x.own.Out.Deliver(t, c, &stanza.Stamp{From: y.from.Attr, To: a.Self.Attr}, nil)
 			}
 			continue

@@ -93,7 +93,9 @@ func (s *Stream) unlogged() [][]byte {
 	}
 	b := append(append([]byte(nil), s.rest...), s.out...)
 	at := s.queued - uint64(len(b))
-	sc := stanza.NewScanner(s.c2s.limits)
+	limits := s.c2s.limits
+	limits.Bytes = limits.Bytes + 64<<10 // with what the server has added
+	sc := stanza.NewScanner(limits)
 	if _, _, err := sc.Next([]byte(plainHeader)); err != nil {
 		return nil
 	}
