@@ -22,29 +22,33 @@ type Stats struct {
 const statShards = 16
 
 type statShard struct {
-	in, out          [kinds]atomic.Uint64
-	spooled, drained atomic.Uint64
-	_                [128 - (2*kinds+2)*8%128]byte // shards share no cache line
+	in, out           [kinds]atomic.Uint64
+	inBytes, outBytes atomic.Uint64
+	spooled, drained  atomic.Uint64
+	_                 [128 - (2*kinds+4)*8%128]byte // shards share no cache line
 }
 
 const kinds = 4 // of stanza.Kind
 
 // tally is what one turn has counted.
 type tally struct {
-	in, out          [kinds]uint32
-	spooled, drained uint32
-	any              bool
+	in, out           [kinds]uint32
+	inBytes, outBytes uint64
+	spooled, drained  uint32
+	any               bool
 }
 
 // received counts a stanza that a session sent.
-func (t *Turn) received(k stanza.Kind) {
-	t.tally.in[k&(kinds-1)]++
+func (t *Turn) received(st *stanza.Stanza) {
+	t.tally.in[st.Kind&(kinds-1)]++
+	t.tally.inBytes += uint64(len(st.Raw))
 	t.tally.any = true
 }
 
-// sent counts a stanza that a session was given.
-func (t *Turn) sent(k stanza.Kind) {
+// sent counts a stanza of so many bytes that a session was given.
+func (t *Turn) sent(k stanza.Kind, bytes int) {
 	t.tally.out[k&(kinds-1)]++
+	t.tally.outBytes += uint64(bytes)
 	t.tally.any = true
 }
 
@@ -74,6 +78,12 @@ func (t *Turn) settle() {
 			s.out[k].Add(uint64(n))
 		}
 	}
+	if n := t.tally.inBytes; n > 0 {
+		s.inBytes.Add(n)
+	}
+	if n := t.tally.outBytes; n > 0 {
+		s.outBytes.Add(n)
+	}
 	if n := t.tally.spooled; n > 0 {
 		s.spooled.Add(uint64(n))
 	}
@@ -95,10 +105,14 @@ func (s *Stats) Login(ok bool) {
 // Totals is a sum of Stats. Received and Sent are indexed by stanza.Kind;
 // Sent counts what sessions were given, which those that are detached get later.
 type Totals struct {
-	Received, Sent   [kinds]uint64
-	Spooled, Drained uint64 // messages that had to wait, and that were given to a session after
-	Logins, Refused  uint64 // logins accepted and refused
-	Commits          LatencyTotals
+	Received, Sent [kinds]uint64
+	// ReceivedBytes and SentBytes are the sizes of those stanzas as they came
+	// in: without TLS, and before the start tag of one that is passed on is
+	// written anew.
+	ReceivedBytes, SentBytes uint64
+	Spooled, Drained         uint64 // messages that had to wait, and that were given to a session after
+	Logins, Refused          uint64 // logins accepted and refused
+	Commits                  LatencyTotals
 }
 
 // Totals returns the counts so far.
@@ -110,6 +124,8 @@ func (s *Stats) Totals() Totals {
 			t.Received[k] += h.in[k].Load()
 			t.Sent[k] += h.out[k].Load()
 		}
+		t.ReceivedBytes += h.inBytes.Load()
+		t.SentBytes += h.outBytes.Load()
 		t.Spooled += h.spooled.Load()
 		t.Drained += h.drained.Load()
 	}
@@ -162,7 +178,7 @@ type counted struct{ Stream }
 func (c counted) Deliver(t *Turn, st *stanza.Stanza, stamp *stanza.Stamp, d *Delivery) (uint32, bool) {
 	seq, ok := c.Stream.Deliver(t, st, stamp, d)
 	if ok {
-		t.sent(st.Kind)
+		t.sent(st.Kind, len(st.Raw))
 	}
 	return seq, ok
 }
@@ -172,11 +188,11 @@ func (c counted) DeliverRaw(t *Turn, b []byte) bool {
 	if ok && len(b) > 1 {
 		switch b[1] {
 		case 'm':
-			t.sent(stanza.Message)
+			t.sent(stanza.Message, len(b))
 		case 'p':
-			t.sent(stanza.Presence)
+			t.sent(stanza.Presence, len(b))
 		case 'i':
-			t.sent(stanza.IQ)
+			t.sent(stanza.IQ, len(b))
 		}
 	}
 	return ok

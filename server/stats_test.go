@@ -12,8 +12,9 @@ func TestStatsCountWhatPassed(t *testing.T) {
 	srv := servertest.New(t)
 	juliet, romeo := srv.Online(t, "juliet@localhost/balcony"), srv.Online(t, "romeo@localhost/garden")
 	before := srv.Core.Stats.Totals()
+	const hi = `<message to='romeo@localhost' type='chat'><body>hi</body></message>`
 	for range 3 {
-		juliet.Send(`<message to='romeo@localhost' type='chat'><body>hi</body></message>`)
+		juliet.Send(hi)
 		romeo.Expect(`<message from='juliet@localhost/balcony'/>`)
 	}
 	juliet.Send(`<message to='nurse@localhost' type='chat'><body>hi</body></message>`)
@@ -29,6 +30,9 @@ func TestStatsCountWhatPassed(t *testing.T) {
 	}
 	if n := after.Sent[stanza.Message] - before.Sent[stanza.Message]; n != 4 {
 		t.Errorf("three messages and an error were delivered, %d counted", n)
+	}
+	if in, out := after.ReceivedBytes-before.ReceivedBytes, after.SentBytes-before.SentBytes; in != 4*uint64(len(hi)) || out < 4*uint64(len(hi)) {
+		t.Errorf("%d bytes received, %d sent", in, out)
 	}
 	if before.Logins != 2 || before.Refused != 0 {
 		t.Errorf("two logins are counted as %d accepted, %d refused", before.Logins, before.Refused)

@@ -77,6 +77,8 @@ func (s *Site) collect() []family {
 
 		byKind("natter_stanzas_received_total", "Stanzas that sessions sent, by kind.", t.Received[:]),
 		byKind("natter_stanzas_sent_total", "Stanzas that sessions were given, by kind.", t.Sent[:]),
+		one("natter_received_bytes_total", counter, "Size of the stanzas that sessions sent, TLS not counted.", float64(t.ReceivedBytes)),
+		one("natter_sent_bytes_total", counter, "Size of the stanzas that sessions were given, TLS not counted.", float64(t.SentBytes)),
 		one("natter_offline_messages_stored_total", counter, "Messages that had to wait for an absent account.", float64(t.Spooled)),
 		one("natter_offline_messages_delivered_total", counter, "Messages that had waited and were given to a session.", float64(t.Drained)),
 
