@@ -23,34 +23,26 @@ func (c *conn) header(t *server.Turn) error {
 		return &stanza.StreamError{Condition: "bad-format", Text: "a stream header inside the stream"}
 	}
 	h := &c.sc.Header
-	to, err := stanza.ParseJID(h.To)
-	host := c.c2s.core.Default()
-	if err == nil && to.Local() == "" && to.IsBare() {
-		if named := c.c2s.core.Host(to.Domain()); named != nil {
-			host = named
-		} else {
-			err = errEnded
-		}
-	}
-	if c.host == nil || err == nil {
-		if c.login.user != "" && c.host != host {
-			err = errEnded // authenticated for another host
-		} else {
-			c.host = host
-		}
+	host := c.hostNamed(h.To)
+	known := host != nil && (c.login.user == "" || c.host == host) // once authenticated, it stays the same
+	switch {
+	case known:
+		c.host = host
+	case c.host == nil:
+		c.host = c.c2s.core.Default() // who says so
 	}
 	if h.Lang != "" {
 		c.lang = stanza.AppendAttr(nil, h.Lang)
 	}
 	c.open(t)
 	switch {
-	case h.To == "" && c.login.user == "":
+	case h.To == "":
 		return &stanza.StreamError{Condition: "host-unknown", Text: "the stream header needs a 'to': the domain"}
-	case err != nil:
+	case !known:
 		return &stanza.StreamError{Condition: "host-unknown", Text: "this server does not serve that domain"}
-	case h.NS != stanza.NSClient:
+	case h.NS != stanza.NSClient && h.NS != "": // without one each stanza says its own (§4.8.2)
 		return &stanza.StreamError{Condition: "invalid-namespace", Text: "the content namespace here is jabber:client"}
-	case !version1(h.Version):
+	case !speaks(h.Version):
 		return &stanza.StreamError{Condition: "unsupported-version", Text: "this server speaks version 1.0"}
 	}
 	c.login.features = true
@@ -58,12 +50,25 @@ func (c *conn) header(t *server.Turn) error {
 	return nil
 }
 
-// version1 accepts every 1.x, as RFC 6120 §4.7.5 has the lower minor version
-// used.
-func version1(v string) bool {
-	major, minor, ok := strings.Cut(v, ".")
-	return ok && major == "1" && minor != "" && strings.Trim(minor, "0123456789") == ""
+// hostNamed returns the host that the 'to' of a stream header names, nil where it
+// names none: it is not one of ours, or not a domain.
+func (c *conn) hostNamed(to string) *server.Host {
+	j, err := stanza.ParseJID(to)
+	if err != nil || j.Local() != "" || !j.IsBare() {
+		return nil
+	}
+	return c.c2s.core.Host(j.Domain())
 }
+
+// speaks reports whether a peer of this version and this server understand each
+// other: of two versions the lower one counts, which has to be 1.0 (RFC 6120
+// §4.7.5). It is then for a newer peer to say that it can't go that low.
+func speaks(version string) bool {
+	major, minor, ok := strings.Cut(version, ".")
+	return ok && digits(major) && digits(minor) && strings.Trim(major, "0") != ""
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // open sends the server's stream header.
 func (c *conn) open(t *server.Turn) {
@@ -72,6 +77,10 @@ func (c *conn) open(t *server.Turn) {
 	b = append(b, server.NewID()...)
 	b = append(b, "' from='"...)
 	b = append(b, c.host.Self.Attr...)
+	if from, err := stanza.ParseJID(c.sc.Header.From); err == nil { // §4.7.2
+		b = append(b, "' to='"...)
+		b = stanza.AppendAttr(b, from.Bare().String())
+	}
 	b = append(b, "' version='1.0' xml:lang='en'>"...)
 	c.stream.DeliverNonza(t, b)
 }
@@ -171,7 +180,7 @@ func (c *conn) negotiateElement(t *server.Turn, st *stanza.Stanza, deadline time
 			return c.beforeBind(t, st, string(name))
 		}
 	}
-	if st.Kind == stanza.Other && string(ns) != stanza.NSClient {
+	if string(ns) != stanza.NSClient {
 		if c.login.user == "" {
 			return notAuthorized()
 		}
