@@ -23,12 +23,21 @@ type drainage struct {
 // drains them, or takes over from a session that is paused. The account must be
 // locked.
 func (a *Account) startDrain(s *Session) {
+	if d := a.lineUp(s); d != nil {
+		a.launch(d)
+	}
+}
+
+// lineUp has what comes for the account wait behind the offline messages, which s
+// is going to get, and returns what is to be launched; nil when nothing waits for
+// s, or somebody gets it already. The account must be locked.
+func (a *Account) lineUp(s *Session) *drainage {
 	if on, priority := a.Available(s); a.spool.count == 0 || !on || priority < 0 {
-		return
+		return nil
 	}
 	if d := a.spool.drain; d != nil {
 		if d.active {
-			return
+			return nil
 		}
 		d.session.Clear(SessionSlow)
 	}
@@ -36,6 +45,11 @@ func (a *Account) startDrain(s *Session) {
 	a.spool.drain = d
 	a.Set(AccountDraining, true)
 	s.Set(SessionSlow)
+	return d
+}
+
+// launch starts the goroutine of a drain.
+func (a *Account) launch(d *drainage) {
 	srv := a.Host.Server
 	srv.goroutines.Go(func() { srv.Do(func(t *Turn) { a.drain(t, d) }) })
 }
@@ -54,13 +68,22 @@ func (a *Account) drain(t *Turn, d *drainage) {
 			t.srv.pause(drainRetry)
 			a.recount(t)
 		case len(page) > 0:
-			if a.drainPage(t, d, page) && d.session.Out.Room(t) {
+			ok := true
+			for ok && len(page) > 0 {
+				n := fitting(page, t.srv.Config.QueueBytes/4)
+				ok = a.drainPage(t, d, page[:n]) && d.session.Out.Room(t)
+				page = page[n:]
+			}
+			if ok {
 				continue
 			}
 			a.mu.Lock()
-			a.pauseDrain(d)
+			again := a.pauseDrain(d)
 			a.mu.Unlock()
-			return
+			if !again {
+				return
+			}
+			t.srv.pause(drainRetry)
 		default:
 			if a.drained(d) {
 				return
@@ -68,6 +91,17 @@ func (a *Account) drain(t *Turn, d *drainage) {
 			a.recount(t) // a failed commit may have left the count wrong
 		}
 	}
+}
+
+// fitting returns how many records of a page, at least one, hold no more than so
+// many bytes: what a session is given at once has to fit its queue.
+func fitting(page []store.SpoolRecord, bytes int) int {
+	for i := range page {
+		if bytes -= len(page[i].Record.Stanza); bytes < 0 {
+			return max(i, 1)
+		}
+	}
+	return len(page)
 }
 
 // drainRetry is how long a drain waits when the store cannot be read.
@@ -88,22 +122,28 @@ func (a *Account) drained(d *drainage) bool {
 }
 
 // pauseDrain is the end of a drain's goroutine with messages left: another
-// connected session takes over, or the drain waits for its own to be resumed.
-// The account must be locked.
-func (a *Account) pauseDrain(d *drainage) {
+// connected session takes over, or the drain waits for its own to be resumed. It
+// reports whether the goroutine is to go on, for a session that is connected: the
+// store had no room, or its client has come back just now. The account must be
+// locked.
+func (a *Account) pauseDrain(d *drainage) bool {
+	if a.spool.drain == d && !d.session.ended && !d.session.Has(SessionDetached) {
+		return true
+	}
 	d.active = false
 	if a.spool.drain != d {
-		return
+		return false
 	}
 	if d.session.ended || a.spool.count <= 0 {
 		a.endDrain(d.session)
-		return
+		return false
 	}
 	for _, next := range a.sessions {
 		if next != d.session && !next.Has(SessionDetached) {
 			a.startDrain(next)
 		}
 	}
+	return false
 }
 
 // waiting reads the next messages that wait for no session, once everything
@@ -126,8 +166,8 @@ func (a *Account) waiting(t *Turn) ([]store.SpoolRecord, error) {
 	return srv.Store.SpoolPage(ctx, a.Bare, 0, drainPage, "")
 }
 
-// drainPage delivers one page to s and moves its rows to the session; false
-// when the session has ended.
+// drainPage delivers a page, or part of one, to s and moves its rows to the
+// session; false when the session has ended.
 func (a *Account) drainPage(t *Turn, d *drainage, page []store.SpoolRecord) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -154,6 +194,9 @@ func (a *Account) drainPage(t *Turn, d *drainage, page []store.SpoolRecord) bool
 		b.SpoolMove(a.Bare, r.Record.ID, "", s.ID, seq)
 		sent++
 		a.spool.bytes -= int64(len(r.Record.Stanza))
+	}
+	if sent == 0 {
+		return false
 	}
 	a.spool.count -= sent
 	t.drained(sent)
