@@ -108,7 +108,7 @@ func (h *Host) use(modules []*Module) {
 	h.Modules = modules
 	h.iq = make(map[iqKey]*IQHandler)
 	h.nonzas = make(map[string]*NonzaHandler)
-	h.triggers = make(map[string]struct{})
+	h.triggers = map[string]struct{}{nsSID: {}, nsDelay: {}} // what is forged of these is cut
 	h.services = make(map[string]*Service)
 	for _, m := range modules {
 		for i := range m.IQ {

@@ -104,8 +104,8 @@ func (a *Account) deliver(p *Passage) *stanza.Error {
 	}
 	if a.spool.drain != nil && storable && act != all {
 		// What comes now lines up behind what waited (DESIGN §3, order).
-		if act == best || addressed == a.spool.drain.session {
-			targets, act = nil, offline
+		if next := a.spool.drain.session; act == best || addressed == next {
+			targets, act, p.Next = nil, offline, next
 		}
 	}
 	return a.hand(p, targets, storable, act == offline)
@@ -277,8 +277,8 @@ func (a *Account) appendStanzaID(b []byte, id uint64) []byte {
 }
 
 // forged adds to cut the spans of children that only this server may have
-// added: stanza-ids by the host or the account, delays from the host or, unless
-// they are the sender's own, from the account.
+// added: stanza-ids by a host or by either account, delays from a host or from the
+// recipient's account.
 func (h *Host) forged(cut []stanza.Span, st *stanza.Stanza, o *Origin, a *Account) []stanza.Span {
 	for i := range st.NumChildren() {
 		c := st.ChildAt(i)
@@ -296,7 +296,7 @@ func (h *Host) forged(cut []stanza.Span, st *stanza.Stanza, o *Origin, a *Accoun
 		if err != nil {
 			continue
 		}
-		if b := by.Bare(); b == a.JID || b.Domain() == h.Name && b.Local() == "" || attr == "by" && b == o.JID.Bare() {
+		if b := by.Bare(); b == a.JID || b.IsDomain() && h.Server.hosts[b.Domain()] != nil || attr == "by" && b == o.JID.Bare() {
 			cut = append(cut, c.Span())
 		}
 	}
