@@ -127,7 +127,7 @@ func (p program) serve(t *testing.T, args ...string) *serving {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.kill() })
+	t.Cleanup(func() { s.stop() })
 	for in := bufio.NewScanner(out); in.Scan(); {
 		s.greeting += in.Text() + "\n"
 		if in.Text() == "ready" {
@@ -176,7 +176,7 @@ func testStartTime(t *testing.T, p program) {
 	best := time.Hour
 	for range 3 { // others may use this machine
 		s := p.serve(t, append(anyPorts, "--data", t.TempDir())...)
-		s.kill()
+		s.stop()
 		if best = min(best, s.ready); best < 2*time.Second {
 			break
 		}
