@@ -173,5 +173,6 @@ type Passage struct {
 	Stamp   *stanza.Stamp // add Cut and Tail here
 	Err     *stanza.Error // with Reply
 	Stored  bool          // Undelivered: it waits in the offline spool
+	Next    *Session      // … and this session gets it, after what waited before; nil for nobody in particular
 	Hints   Hints         // processing hints (XEP-0334)
 }

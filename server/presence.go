@@ -66,17 +66,18 @@ func (srv *Server) broadcast(t *Turn, s *Session, st *stanza.Stanza) {
 		s.current = st.AppendTo(nil, &stanza.Stamp{From: s.Attr, Lang: s.Lang, Declare: true})
 		steps = a.resolve(a.view.Broadcast(nil, i, priority))
 	}
-	a.retarget()
 	now := a.view.Resources[i].Available
+	var waiting *drainage
 	if st.Type == stanza.Unavailable || priority < 0 {
 		a.endDrain(s)
+	} else {
+		waiting = a.lineUp(s) // before messages find the session
 	}
+	a.retarget()
 	a.mu.Unlock()
 	srv.perform(t, a, &s.Origin, st, steps)
-	if now {
-		a.mu.Lock()
-		a.startDrain(s)
-		a.mu.Unlock()
+	if waiting != nil {
+		a.launch(waiting)
 	}
 	if now && !was {
 		for _, m := range a.Host.Modules {

@@ -71,10 +71,11 @@ func received(p *server.Passage) server.Verdict {
 	if !eligible(p, false) {
 		return server.Pass
 	}
-	got := make(map[*server.Session]bool, len(p.Targets)+1)
+	got := make(map[*server.Session]bool, len(p.Targets)+2)
 	for _, s := range p.Targets {
 		got[s] = true
 	}
+	got[p.Next] = true
 	if p.Origin.Session != nil {
 		got[p.Origin.Session] = true
 	}
