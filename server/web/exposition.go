@@ -1,59 +1,56 @@
 package web
 
 import (
-	"bytes"
 	"net/http"
-	"strconv"
-	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metricsHandler returns the handler of /metrics. It answers in the text format
-// that Prometheus and its like scrape, version 0.0.4:
-// https://prometheus.io/docs/instrumenting/exposition_formats/
-func (s *Site) metricsHandler() http.Handler { return http.HandlerFunc(s.serveMetrics) }
+// collector hands what Site.collect reads to Prometheus's registry, at each
+// scrape.
+type collector struct{ site *Site }
 
-func (s *Site) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	if !s.mayRead(r) {
-		http.Error(w, "metrics are not for everybody: see metrics_from in the configuration", http.StatusForbidden)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	var b bytes.Buffer
-	for _, f := range s.collect() {
-		f.writeTo(&b)
-	}
-	w.Write(b.Bytes())
-}
+// Describe describes nothing: the metrics are checked as they come.
+func (collector) Describe(chan<- *prometheus.Desc) {}
 
-func (f *family) writeTo(b *bytes.Buffer) {
-	b.WriteString("# HELP " + f.name + " " + f.help + "\n# TYPE " + f.name + " " + string(f.kind) + "\n")
-	for _, s := range f.samples {
-		writeSample(b, f.name, s)
-	}
-	if f.kind != summed {
-		return
-	}
-	for i, n := range f.histogram.counts {
-		bound := "+Inf"
-		if i < len(f.histogram.bounds) {
-			bound = format(f.histogram.bounds[i])
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	for _, f := range c.site.collect() {
+		if f.kind == summed {
+			h := f.histogram
+			buckets := make(map[float64]uint64, len(h.bounds))
+			for i, bound := range h.bounds {
+				buckets[bound] = h.counts[i]
+			}
+			desc := prometheus.NewDesc(f.name, f.help, nil, nil)
+			out <- prometheus.MustNewConstHistogram(desc, h.counts[len(h.counts)-1], h.sum, buckets)
+			continue
 		}
-		writeSample(b, f.name+"_bucket", sample{"le", bound, float64(n)})
+		kind := prometheus.GaugeValue
+		if f.kind == counter {
+			kind = prometheus.CounterValue
+		}
+		for _, s := range f.samples {
+			var labels, values []string
+			if s.label != "" {
+				labels, values = []string{s.label}, []string{s.is}
+			}
+			out <- prometheus.MustNewConstMetric(prometheus.NewDesc(f.name, f.help, labels, nil), kind, s.value, values...)
+		}
 	}
-	all := f.histogram.counts[len(f.histogram.counts)-1]
-	writeSample(b, f.name+"_sum", sample{value: f.histogram.sum})
-	writeSample(b, f.name+"_count", sample{value: float64(all)})
 }
 
-func writeSample(b *bytes.Buffer, name string, s sample) {
-	b.WriteString(name)
-	if s.label != "" {
-		b.WriteString("{" + s.label + `="` + labelValue.Replace(s.is) + `"}`)
-	}
-	b.WriteString(" " + format(s.value) + "\n")
+// metricsHandler returns the handler of /metrics, over a registry of its own.
+func (s *Site) metricsHandler() http.Handler {
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(collector{s})
+	metrics := promhttp.HandlerFor(r, promhttp.HandlerOpts{DisableCompression: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.mayRead(r) {
+			http.Error(w, "metrics are not for everybody: see metrics_from in the configuration", http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		metrics.ServeHTTP(w, r)
+	})
 }
-
-var labelValue = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-
-func format(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
