@@ -122,6 +122,7 @@ func serve(ctx context.Context, o *options, args []string, std stdio) error {
 			clients.Listen(ln, name == "c2s-tls")
 		}
 	}
+	setMemoryLimits()
 	go trimMemory(ctx, clients)
 	o.greet(std.out, greeting{authority, admin, sockets})
 
