@@ -38,6 +38,7 @@ func (h *Host) messageIn(p *Passage) {
 	for {
 		a.mu.Lock()
 		if !a.gone {
+			a.used = srv.now() // what is on its way to the store must not be counted from there
 			break
 		}
 		a.mu.Unlock()
@@ -197,6 +198,7 @@ func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *
 	if len(p.Targets) == 0 {
 		size := int64(len(rec.Stanza))
 		if c := t.srv.Config; a.spool.count >= c.OfflineMessages || a.spool.bytes+size > c.OfflineBytes {
+			stamp.Tail, p.ID = stamp.Tail[:tail], 0 // nothing was kept
 			return stanza.ServiceUnavailable("the recipient's offline storage is full")
 		}
 		b.SpoolAdd(store.Spool{Owner: a.Bare, ID: rec.ID})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"natter/roster"
 	"natter/stanza"
 )
 
@@ -169,11 +170,14 @@ func (h *Host) iqToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID,
 		srv.Bounce(t, o, st, srv.stanzaError(err))
 		return
 	}
-	if a == nil {
+	self := o.JID.Bare() == to.Bare()
+	if a == nil && self { // removed a moment ago
 		srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
 		return
 	}
-	self := o.JID.Bare() == a.JID
+	if a == nil {
+		a = h.nobody(to.Bare())
+	}
 	stamp := stanza.Stamp{From: o.Attr, To: normalTo(st, to), Lang: o.Lang}
 	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp}
 	if !srv.run(FromAccount, &p) || !srv.run(ToAccount, &p) {
@@ -201,6 +205,16 @@ func (h *Host) iqToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID,
 	if _, ok := s.Out.Deliver(t, st, &stamp, nil); !ok {
 		srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
 	}
+}
+
+// nobody stands in for an account that does not exist: requests to it are handled
+// like those of a stranger to an account that does, so that the answers, whatever
+// the request, do not tell which is the case (RFC 6120 §13.11, RFC 6121 §8.5.1).
+func (h *Host) nobody(jid stanza.JID) *Account {
+	a := &Account{Host: h, Local: jid.Local(), JID: jid, Bare: jid.String(), Self: NewOrigin(jid)}
+	a.Roster = roster.New(jid, "", h.rosterLimits())
+	a.view.JID, a.view.Roster = a.JID, a.Roster
+	return a
 }
 
 // run consults the hooks of a stage; false when one has ended the passage.
