@@ -22,7 +22,7 @@ func (s *Stream) idle() time.Duration {
 func (s *Stream) beat() {
 	s.alive()
 	s.mu.Lock()
-	s.silent = false
+	s.asked = 0
 	s.c2s.core.Wheel.Set(&s.alarm, s.idle())
 	s.mu.Unlock()
 }
@@ -31,26 +31,27 @@ func (s *Stream) beat() {
 // <r/> where it acknowledges and a ping (XEP-0199) else, and when that stays
 // unanswered the connection is given up.
 func (s *Stream) pulse() {
-	quiet := time.Since(time.Unix(0, s.seen.Load()))
+	seen := s.seen.Load()
+	quiet := time.Since(time.Unix(0, seen))
 	wheel, cfg := s.c2s.core.Wheel, &s.c2s.core.Config
 	s.mu.Lock()
-	tr, asked := s.tr, s.silent
+	tr := s.tr
 	if tr == nil || s.ended {
 		s.mu.Unlock()
 		return
 	}
 	switch {
-	case asked && quiet >= cfg.PingTimeout:
+	case s.asked == seen: // nothing has come since
 		s.mu.Unlock()
 		tr.SetDeadline(time.Unix(1, 0)) // the read loop ends
 		return
 	case quiet < s.idle():
-		s.silent = false
+		s.asked = 0
 		wheel.Set(&s.alarm, s.idle()-quiet)
 		s.mu.Unlock()
 		return
 	}
-	s.silent = true
+	s.asked = seen
 	wheel.Set(&s.alarm, cfg.PingTimeout)
 	s.mu.Unlock()
 	s.c2s.core.Do(func(t *server.Turn) {

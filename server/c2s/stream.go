@@ -39,7 +39,7 @@ type Stream struct {
 	alarm   server.Alarm    // heartbeat; resumption window while detached
 	until   time.Time       // end of the resumption window, while detached
 	seen    atomic.Int64    // time of the last input, in nanoseconds since 1970
-	silent  bool            // a sign of life was asked for and has not come
+	asked   int64           // seen, when a sign of life was asked for; 0 when none was
 }
 
 // mark is a logged delivery on a stream without acknowledgements: it is received
