@@ -1,0 +1,66 @@
+package server
+
+import (
+	"natter/presence"
+	"natter/stanza"
+)
+
+// probe asks for a contact's presence on the account's behalf (§4.3). A local
+// contact with no session costs one map miss and has nothing to tell.
+func (srv *Server) probe(t *Turn, a *Account, x *step) {
+	h := srv.hosts[x.to.Domain()]
+	if h == nil {
+		return
+	}
+	contact := h.Online(x.to.Local())
+	if contact == nil || contact == a {
+		return
+	}
+	contact.mu.Lock()
+	steps := contact.resolve(presence.Answer(nil, &contact.view, a.JID, presence.None))
+	contact.mu.Unlock()
+	for i := range steps {
+		y := &steps[i]
+		if y.kind == presence.LastUnavailable {
+			continue // nobody there is what the asker assumes anyway
+		}
+		if x.own != nil && y.kind == presence.Current && !a.Has(AccountInactive|AccountBlocks) {
+			if c, err := alone(y.current); err == nil {
+				x.own.Out.Deliver(t, c, &stanza.Stamp{From: y.from.Attr, To: a.Self.Attr}, nil)
+			}
+			continue
+		}
+		srv.perform(t, contact, contact.Self, nil, steps[i:i+1])
+	}
+}
+
+// answerProbe answers a probe that came in as a stanza. Who may not know is told
+// "unsubscribed", whether there is such an account or not; that goes by the
+// asker's roster, which swallows it unless it says otherwise (RFC 6121 §A.3.4).
+func (srv *Server) answerProbe(t *Turn, o *Origin, to stanza.JID, a *Account) {
+	if a == nil {
+		b := append([]byte(nil), "<presence type='unsubscribed' from='"...)
+		b = stanza.AppendAttr(b, to.Bare().String())
+		b = append(b, "' to='"...)
+		b = stanza.AppendAttr(b, o.JID.Bare().String())
+		srv.send(t, append(b, "'/>"...))
+		return
+	}
+	a.mu.Lock()
+	res := presence.None
+	if !to.IsBare() {
+		res = presence.Asked
+		if s := a.Session(to.Resource()); s != nil {
+			res = a.index(s)
+		}
+	}
+	steps := a.resolve(presence.Answer(nil, &a.view, o.JID, res))
+	a.mu.Unlock()
+	for i := range steps {
+		if steps[i].asked {
+			srv.made(t, a, NewOrigin(to), "unavailable", &steps[i])
+			continue
+		}
+		srv.perform(t, a, a.Self, nil, steps[i:i+1])
+	}
+}
