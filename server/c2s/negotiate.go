@@ -217,7 +217,7 @@ func (c *conn) startTLS(ahead []byte, deadline time.Time) error {
 	defer cancel()
 	sec, err := secure(ctx, c.tr, c.c2s.tls, ahead)
 	if err != nil {
-		return err
+		return errEnded // and nothing in the clear (RFC 6120 §5.4.3.2), whatever it was
 	}
 	c.stream.replace(sec)
 	c.tr, c.sec = sec, sec
