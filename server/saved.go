@@ -143,6 +143,7 @@ func (a *Account) again(records []store.SpoolRecord) []Waiting {
 func (srv *Server) Resumed(t *Turn, s *Session, restarted bool) {
 	a := s.Account
 	a.mu.Lock()
+	a.activate(t, s)
 	a.startDrain(s)
 	var contacts []stanza.JID
 	if i := a.index(s); restarted && i >= 0 && a.view.Resources[i].Available {
@@ -164,6 +165,22 @@ func (srv *Server) Resumed(t *Turn, s *Session, restarted bool) {
 		}
 		srv.made(t, a, NewOrigin(j), "unavailable", &step{own: s})
 	}
+}
+
+// activate gives a session that was inactive what was held back for it: a stream
+// that is resumed is active until it says otherwise (XEP-0352 §5.2). The account must
+// be locked.
+func (a *Account) activate(t *Turn, s *Session) {
+	if !s.Has(SessionInactive) {
+		return
+	}
+	for _, m := range a.Host.Modules {
+		if m.Wake != nil {
+			m.Wake(t, s)
+		}
+	}
+	s.Clear(SessionInactive)
+	a.retarget()
 }
 
 // SessionByID returns the session with this id, nil without.
