@@ -28,6 +28,9 @@ func (srv *Server) probe(t *Turn, a *Account, x *step) {
 			if c, err := alone(y.current); err == nil {
 				x.own.Out.Deliver(t, c, &stanza.Stamp{From: y.from.Attr, To: a.Self.Attr}, nil)
 			}
+			if contact.outdated(steps) {
+				srv.correct(t, contact, nil, steps[i:i+1])
+			}
 			continue
 		}
 		srv.perform(t, contact, contact.Self, nil, steps[i:i+1])

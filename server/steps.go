@@ -16,6 +16,7 @@ type step struct {
 	current []byte // from's presence, when kind needs it
 	request []byte // the waiting request of to
 	push    []*Session
+	version uint64 // Account.changes when it was resolved
 }
 
 // resolve turns actions into steps; the account must be locked.
@@ -24,8 +25,15 @@ func (a *Account) resolve(actions []presence.Action) []step {
 		return nil
 	}
 	steps := make([]step, 0, len(actions))
+	version := a.changes.Load()
+	for i := range actions {
+		if k := actions[i].Kind; k == presence.Relay || k == presence.Unavailable {
+			version = a.changes.Add(1)
+			break
+		}
+	}
 	for _, x := range actions {
-		s := step{kind: x.Kind, to: x.To}
+		s := step{kind: x.Kind, to: x.To, version: version}
 		s.asked = x.From == presence.Asked
 		if x.From >= 0 {
 			s.from = a.sessions[x.From]
@@ -97,6 +105,9 @@ func (srv *Server) perform(t *Turn, a *Account, o *Origin, st *stanza.Stanza, st
 				}
 			}
 		}
+	}
+	if a.outdated(steps) {
+		srv.correct(t, a, st, steps)
 	}
 }
 
