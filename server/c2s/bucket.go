@@ -11,7 +11,7 @@ type bucket struct {
 }
 
 func newBucket(rate, burst int) bucket {
-	return bucket{rate: rate, burst: burst, level: float64(burst)}
+	return bucket{rate: rate, burst: burst, level: float64(burst), last: time.Now()}
 }
 
 // take spends n bytes and returns how long to wait before reading on.
@@ -23,11 +23,7 @@ func (b *bucket) take(n int) time.Duration {
 		return 0
 	}
 	now := time.Now()
-	if !b.last.IsZero() {
-		b.level = min(b.level+now.Sub(b.last).Seconds()*float64(b.rate), float64(b.burst))
-	} else {
-		b.level += float64(b.burst)
-	}
+	b.level = min(b.level+now.Sub(b.last).Seconds()*float64(b.rate), float64(b.burst))
 	b.last = now
 	if b.level >= 0 {
 		return 0
