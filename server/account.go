@@ -59,6 +59,9 @@ type spool struct {
 	bytes int64     // their size
 	added int       // counts messages that were added, to tell whether a count is out of date
 	drain *drainage // under way or paused; nil when nothing is being delivered
+	// restored are, while sessions are brought back after a restart, the
+	// deliveries that several of them may share, by the ids of their records.
+	restored map[uint64]*Delivery
 }
 
 // Has reports whether any of the flags is set.

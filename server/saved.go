@@ -119,20 +119,26 @@ func (h *Host) Restore(ctx context.Context, t *Turn, local, id string, state []b
 }
 
 // again serialises messages that were sent before the restart: as they were
-// first sent, with their stanza-id.
+// first sent, with their stanza-id. The account must be locked.
 func (a *Account) again(records []store.SpoolRecord) []Waiting {
 	var list []Waiting
+	if a.spool.restored == nil {
+		a.spool.restored = make(map[uint64]*Delivery)
+	}
 	for _, r := range records {
 		st, err := alone(r.Record.Stanza)
 		if err != nil {
 			continue
 		}
-		stamp := a.late(st, r.Record.ID)
-		list = append(list, Waiting{
-			Bytes:    st.AppendTo(nil, &stamp),
-			Delivery: &Delivery{ID: r.Record.ID, Copies: 1, Confirmed: r.Done},
-			Seq:      r.Seq,
-		})
+		d := a.spool.restored[r.Record.ID]
+		if d == nil {
+			d = &Delivery{ID: r.Record.ID}
+			a.spool.restored[d.ID] = d
+		}
+		d.Copies++
+		d.Confirmed = d.Confirmed || r.Done
+		stamp := a.late(st, d.ID)
+		list = append(list, Waiting{Bytes: st.AppendTo(nil, &stamp), Delivery: d, Seq: r.Seq})
 	}
 	return list
 }
@@ -264,6 +270,7 @@ func (srv *Server) sweepOwner(ctx context.Context, owner string, alive func(sess
 	if err == nil {
 		e.account.mu.Lock()
 		e.account.spool.count, e.account.spool.bytes = n, size
+		e.account.spool.restored = nil // every session that was to be restored is
 		e.account.mu.Unlock()
 	}
 	return err
