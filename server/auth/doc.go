@@ -1,6 +1,6 @@
 // Package auth implements the server's side of SASL for XMPP: RFC 6120 §6 with
 // the mechanisms SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), both with
-// channel binding (-PLUS; RFC 5929, RFC 9266, XEP-0440 version 0.5.0), and
+// channel binding (-PLUS; RFC 5929, RFC 9266, XEP-0440 version 1.0.0), and
 // PLAIN (RFC 4616) where the channel is confidential.
 //
 // An [Exchange] is a step function: decoded bytes in, bytes out. It knows

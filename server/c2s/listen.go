@@ -1,6 +1,7 @@
 // Package c2s implements the server's side of client-to-server streams: RFC 6120
-// from accept to close, with STARTTLS, direct TLS (XEP-0368), SASL, resource
-// binding, and stream management (XEP-0198, version 1.6.3).
+// from accept to close, with STARTTLS, direct TLS (XEP-0368, version 1.1.0), SASL,
+// resource binding, announced limits (XEP-0478, version 0.2.0), and stream
+// management (XEP-0198, version 1.6.3).
 package c2s
 
 import (
