@@ -231,6 +231,7 @@ func TestTwoCrashesInARow(t *testing.T) {
 			romeo.Send(`<iq type='get' id='p' to='juliet@localhost/balcony'><ping xmlns='urn:xmpp:ping'/></iq>`) // refused: no number
 			romeo.Sync()
 			juliet.Send(`<iq type='get' id='n' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`) // a number that is not in the store
+			synctest.Wait()
 		}
 		for i := range 4 {
 			send(i)
