@@ -214,6 +214,34 @@ func (s *Stream) late(t *server.Turn) {
 	s.answer(t, true)
 }
 
+// lastWord has an <r/> answered that the client sent right before it closes the
+// stream: it waits for what is owed to be durable, no longer than ackDelay. What is
+// committed by then is acknowledged.
+func (s *Stream) lastWord(t *server.Turn) {
+	s.mu.Lock()
+	owed := s.acks != nil && s.acks.owed && !s.ended
+	s.mu.Unlock()
+	if !owed {
+		return
+	}
+	t.Flush()
+	done := make(chan struct{})
+	s.c2s.core.Store.Barrier(func(error) { close(done) })
+	timer := time.NewTimer(ackDelay)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-s.c2s.ctx.Done():
+	}
+	s.mu.Lock()
+	if !s.acks.owed || s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.answer(t, true)
+}
+
 // answer sends <a/> when it is owed and can be, or must. s.mu is held and let go.
 func (s *Stream) answer(t *server.Turn, must bool) {
 	a := s.acks

@@ -46,10 +46,18 @@ func (c *conn) bind(t *server.Turn, st *stanza.Stanza) error {
 	return nil
 }
 
-// refuse answers a bind request with an error; the client may try again.
+// maxBinds is how often a stream may try to bind a resource (RFC 6120 §7.7.3 asks
+// for 5 to 10 retries).
+const maxBinds = 10
+
+// refuse answers a bind request with an error; the client may try again, up to
+// maxBinds.
 func (c *conn) refuse(t *server.Turn, st *stanza.Stanza, e *stanza.Error) error {
 	if b, ok := stanza.AppendErrorReply(nil, st, e, nil, nil); ok {
 		c.stream.DeliverNonza(t, b)
+	}
+	if c.login.binds++; c.login.binds >= maxBinds {
+		return &stanza.StreamError{Condition: "policy-violation", Text: "too many tries to bind a resource"}
 	}
 	return nil
 }

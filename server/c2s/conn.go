@@ -29,6 +29,7 @@ type conn struct {
 	partial []byte // input that is not yet a whole element
 	bye     bool   // the peer has closed its side of the stream
 	begun   bool   // the server's stream header is out
+	free    bool   // the client's header named no content namespace (RFC 6120 §4.8.2)
 	lang    []byte // the stream's xml:lang, escaped
 
 	stream *Stream
@@ -39,7 +40,8 @@ type conn struct {
 // login is the state of a stream before a session is bound.
 type login struct {
 	exchange *auth.Exchange
-	tries    int
+	tries    int    // at authentication
+	binds    int    // … and at binding a resource
 	user     string // authenticated localpart
 	features bool   // the header was answered; elements may come
 }
@@ -60,6 +62,9 @@ func (c *conn) run(direct bool) {
 		return
 	}
 	c.tr.SetDeadline(time.Time{})
+	if c.stream.over(c.tr) { // ended by another goroutine just now
+		c.tr.SetDeadline(time.Now().Add(linger))
+	}
 	c.sc.Header = stanza.Header{} // its strings are not needed any more
 	c.c2s.loggedIn(c)
 	// A goroutine of its own lets go of the stack that the handshake grew.
@@ -164,6 +169,7 @@ func (c *conn) event(t *server.Turn, ev stanza.Event, deadline time.Time) error 
 	case stanza.StreamClose:
 		c.bye = true
 		if c.stream.session != nil || c.begun {
+			c.stream.lastWord(t)
 			c.stream.End(t, nil)
 		}
 		return errEnded
@@ -180,7 +186,7 @@ func (c *conn) element(t *server.Turn, st *stanza.Stanza) error {
 	if s.over(c.tr) {
 		return errEnded
 	}
-	if st.Kind == stanza.Other {
+	if st.Kind == stanza.Other || c.free && !st.Is(stanza.NSClient, st.Kind.String()) {
 		return c.nonza(t, st)
 	}
 	if !c.fromSelf(st) {
@@ -266,7 +272,7 @@ func (c *conn) close(err error) {
 	}
 	switch {
 	case c.bye:
-		c.stream.drained()
+		c.stream.drained(c.tr)
 	case c.stream.over(c.tr):
 		c.discard()
 	}
@@ -274,9 +280,9 @@ func (c *conn) close(err error) {
 }
 
 // discard reads and forgets until the peer closes or the linger time is over, so
-// that what was written last is not lost to a reset.
+// that what was written last is not lost to a reset. Who closed the stream has
+// set that time as the deadline.
 func (c *conn) discard() {
-	c.tr.SetDeadline(time.Now().Add(linger))
 	for range 1000 {
 		b, err := c.tr.Read()
 		if err != nil {

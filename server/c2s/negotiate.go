@@ -34,6 +34,7 @@ func (c *conn) header(t *server.Turn) error {
 	if h.Lang != "" {
 		c.lang = stanza.AppendAttr(nil, h.Lang)
 	}
+	c.free = h.NS == ""
 	c.open(t)
 	switch {
 	case h.To == "":
