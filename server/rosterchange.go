@@ -36,10 +36,21 @@ func (a *Account) follow(t *Turn, o *Origin, st *stanza.Stanza, steps []step, pu
 			continue
 		}
 		t.srv.perform(t, a, o, st, steps[i:i+1])
-		srv := t.srv
-		srv.Store.Barrier(func(error) {
-			srv.Do(func(t *Turn) { a.follow(t, o, st, steps[i+1:], push) })
-		})
+		// Pushes do not wait: that of a later change must not come before (§2.6.3).
+		rest := steps[:0:0]
+		for _, x := range steps[i+1:] {
+			if x.kind == presence.Push {
+				a.push(t, x.push, push)
+			} else {
+				rest = append(rest, x)
+			}
+		}
+		if len(rest) > 0 {
+			srv := t.srv
+			srv.Store.Barrier(func(error) {
+				srv.Do(func(t *Turn) { a.follow(t, o, st, rest, push) })
+			})
+		}
 		return
 	}
 }
@@ -95,13 +106,18 @@ func (a *Account) storeRoster(t *Turn, then func(*Turn, error), keep **stanza.St
 			b.Put(store.Doc{Key: key, Data: d.Data})
 		}
 	}
+	a.storing++
 	err := t.Commit(b, func(t *Turn, err error) {
+		a.mu.Lock()
+		a.storing--
+		a.mu.Unlock()
 		if err != nil {
 			a.reloadRoster(t)
 		}
 		then(t, err)
 	})
 	if err != nil {
+		a.storing--
 		a.reloadRoster(t)
 	}
 	return err

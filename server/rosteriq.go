@@ -53,17 +53,27 @@ func rosterGet(q *IQ) error {
 	if !known {
 		payload = a.Roster.AppendResult(nil)
 	}
+	storing := a.storing > 0
 	a.mu.Unlock()
-	q.Reply(q.Turn, payload)
-	if known && s != nil {
-		for _, p := range missed {
-			a.push(q.Turn, []*Session{s}, p)
+	answer := func(t *Turn, q *IQ) {
+		q.Reply(t, payload)
+		if known && s != nil {
+			for _, p := range missed {
+				a.push(t, []*Session{s}, p)
+			}
+		}
+		if s != nil {
+			s.Out.Changed(t)
 		}
 	}
-	if s != nil {
-		s.Out.Changed(q.Turn)
+	if !storing {
+		answer(q.Turn, q)
+		return nil
 	}
-	return nil
+	// A version that a crash takes back would stand for something else later.
+	k, srv := q.Keep(), q.Host.Server
+	srv.Store.Barrier(func(error) { srv.Do(func(t *Turn) { answer(t, k) }) })
+	return Pending
 }
 
 // rosterSet adds, changes or removes a contact (§2.3, §2.4, §2.5).
