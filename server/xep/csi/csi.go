@@ -13,9 +13,12 @@ import (
 
 const ns = "urn:xmpp:csi:0"
 
-// maxHeld bounds how many senders' presence is held for one session; with more
-// it is all sent.
-const maxHeld = 500
+// maxHeld bounds how many senders' presence is held for one session, and
+// maxHeldBytes how much of it; with more it is all sent.
+const (
+	maxHeld      = 500
+	maxHeldBytes = 128 << 10
+)
 
 // heldKey keeps a session's *held.
 type heldKey struct{}
@@ -24,6 +27,7 @@ type heldKey struct{}
 type held struct {
 	order []string
 	last  map[string][]byte // by the sender's full JID; serialised for the session
+	bytes int               // in last
 }
 
 // New makes the module.
@@ -79,8 +83,10 @@ func hold(p *server.Passage) server.Verdict {
 		if _, ok := h.last[from]; !ok {
 			h.order = append(h.order, from)
 		}
+		h.bytes -= len(h.last[from])
 		h.last[from] = p.Stanza.AppendTo(nil, p.Stamp)
-		if len(h.order) > maxHeld {
+		h.bytes += len(h.last[from])
+		if len(h.order) > maxHeld || h.bytes > maxHeldBytes {
 			flush(p.Turn, s)
 		}
 	}
