@@ -168,7 +168,9 @@ func (c *conn) event(t *server.Turn, ev stanza.Event, deadline time.Time) error 
 		return c.header(t)
 	case stanza.StreamClose:
 		c.bye = true
-		if c.stream.session != nil || c.begun {
+		// In answer to the server's own closing tag it ends no session: that waits to
+		// be resumed after a restart, or goes on over another connection.
+		if (c.stream.session != nil || c.begun) && !c.stream.over(c.tr) {
 			c.stream.lastWord(t)
 			c.stream.End(t, nil)
 		}

@@ -46,12 +46,12 @@ func (s *Stream) End(t *server.Turn, err *stanza.StreamError) {
 	t.Touch(s)
 }
 
-// drained waits until what was queued when the stream ended is written, or
-// cannot be: the linger time bounds it.
-func (s *Stream) drained() {
+// drained waits until what was queued for tr when the stream ended is written,
+// or cannot be: the linger time bounds it.
+func (s *Stream) drained(tr Transport) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.closing || s.writing {
+	for s.tr == tr && (s.closing || s.writing) {
 		s.room.Wait()
 	}
 }

@@ -196,11 +196,12 @@ func (s *Stream) replace(tr *secured) {
 }
 
 // over reports whether nothing that arrives over tr counts any more: the stream
-// has ended, is about to, or has moved to another connection.
+// has ended or was closed on this side, or its session has moved to another
+// connection.
 func (s *Stream) over(tr Transport) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ended || s.closing || s.tr != tr
+	return s.ended || s.closing || s.sealed || s.tr != tr
 }
 
 // shutdown closes a stream because the server stops. A session that can be
