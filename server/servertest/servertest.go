@@ -165,11 +165,12 @@ func (s *Server) TLS() *tls.Config {
 }
 
 // Session logs in with a mellium client session, over STARTTLS; the caller
-// serves and closes it.
+// serves and closes it. The server chooses the resource, since mellium does not ask
+// for one.
 func (s *Server) Session(ctx context.Context, t testing.TB, addr string) *xmpp.Session {
 	t.Helper()
 	s.Account(t, addr)
-	session, err := xmpp.NewClientSession(ctx, jid.MustParse(addr), s.Dial(),
+	session, err := xmpp.NewClientSession(ctx, jid.MustParse(addr).Bare(), s.Dial(),
 		xmpp.StartTLS(s.TLS()),
 		xmpp.SASL("", Password, sasl.ScramSha256Plus, sasl.ScramSha256),
 		xmpp.BindResource())
