@@ -211,12 +211,18 @@ func (a *Account) drainPage(t *Turn, d *drainage, page []store.SpoolRecord) bool
 func (a *Account) late(st *stanza.Stanza, id uint64) stanza.Stamp {
 	stamp := stanza.Stamp{From: st.From()}
 	stamp.Tail = a.appendStanzaID(nil, id)
-	stamp.Tail = append(stamp.Tail, `<delay xmlns='urn:xmpp:delay' from='`...)
-	stamp.Tail = append(stamp.Tail, a.Host.Self.Attr...)
-	stamp.Tail = append(stamp.Tail, `' stamp='`...)
-	stamp.Tail = store.TimeOf(id).UTC().AppendFormat(stamp.Tail, "2006-01-02T15:04:05.000Z")
-	stamp.Tail = append(stamp.Tail, `'/>`...)
+	stamp.Tail = a.appendDelay(stamp.Tail, a.Host.Self.Attr, store.TimeOf(id))
 	return stamp
+}
+
+// appendDelay appends <delay/> of somebody, whose address is escaped, with the time
+// in milliseconds (XEP-0203 §4, XEP-0082 §3.2).
+func (a *Account) appendDelay(b, from []byte, at time.Time) []byte {
+	b = append(b, `<delay xmlns='urn:xmpp:delay' from='`...)
+	b = append(b, from...)
+	b = append(b, `' stamp='`...)
+	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	return append(b, `'/>`...)
 }
 
 // endDrain gives live delivery back when the session that drains has all, or is

@@ -2,6 +2,7 @@ package server
 
 import (
 	"strings"
+	"time"
 
 	"natter/server/store"
 	"natter/stanza"
@@ -39,6 +40,9 @@ type Module struct {
 	// Wake is told that an inactive session is about to get a message, with its
 	// account locked.
 	Wake func(t *Turn, s *Session)
+	// LastSeen tells since when an account is unavailable, false when that is
+	// not known. It may read the store; no lock is held.
+	LastSeen func(t *Turn, a *Account) (time.Time, bool)
 	// Remove adds to b what deletes the module's data of an account beyond
 	// its documents, which the core deletes.
 	Remove func(a *Account, b *store.Batch)

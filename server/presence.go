@@ -178,7 +178,7 @@ func (h *Host) presenceToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanz
 	srv := h.Server
 	if a == nil {
 		if st.Type == stanza.Probe && !h.Exists(to.Local()) {
-			srv.answerProbe(t, o, to, nil)
+			srv.answerProbe(t, o, st.ID(), to, nil)
 		}
 		return
 	}
@@ -192,7 +192,7 @@ func (h *Host) presenceToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanz
 	case stanza.Subscribe, stanza.Subscribed, stanza.Unsubscribe, stanza.Unsubscribed:
 		a.subscriptionTo(t, o, st)
 	case stanza.Probe:
-		srv.answerProbe(t, o, to, a)
+		srv.answerProbe(t, o, st.ID(), to, a)
 	default:
 		a.presenceIn(t, o, st, to)
 	}

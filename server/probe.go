@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"natter/presence"
 	"natter/stanza"
 )
@@ -40,12 +42,18 @@ func (srv *Server) probe(t *Turn, a *Account, x *step) {
 // answerProbe answers a probe that came in as a stanza. Who may not know is told
 // "unsubscribed", whether there is such an account or not; that goes by the
 // asker's roster, which swallows it unless it says otherwise (RFC 6121 §A.3.4).
-func (srv *Server) answerProbe(t *Turn, o *Origin, to stanza.JID, a *Account) {
+// Presence that the server makes bears the probe's id (§4.3.2.1), and tells since
+// when nobody is there, if that is known (§4.3.2).
+func (srv *Server) answerProbe(t *Turn, o *Origin, id []byte, to stanza.JID, a *Account) {
 	if a == nil {
 		b := append([]byte(nil), "<presence type='unsubscribed' from='"...)
 		b = stanza.AppendAttr(b, to.Bare().String())
 		b = append(b, "' to='"...)
 		b = stanza.AppendAttr(b, o.JID.Bare().String())
+		if id != nil {
+			b = append(b, "' id='"...)
+			b = append(b, id...)
+		}
 		srv.send(t, append(b, "'/>"...))
 		return
 	}
@@ -60,10 +68,28 @@ func (srv *Server) answerProbe(t *Turn, o *Origin, to stanza.JID, a *Account) {
 	steps := a.resolve(presence.Answer(nil, &a.view, o.JID, res))
 	a.mu.Unlock()
 	for i := range steps {
+		steps[i].id = id
+		if steps[i].kind == presence.LastUnavailable {
+			steps[i].since = a.lastSeen(t)
+		}
 		if steps[i].asked {
 			srv.made(t, a, NewOrigin(to), "unavailable", &steps[i])
 			continue
 		}
 		srv.perform(t, a, a.Self, nil, steps[i:i+1])
 	}
+}
+
+// lastSeen returns since when the account is unavailable, as far as a module knows;
+// the zero time else.
+func (a *Account) lastSeen(t *Turn) time.Time {
+	for _, m := range a.Host.Modules {
+		if m.LastSeen == nil {
+			continue
+		}
+		if at, ok := m.LastSeen(t, a); ok {
+			return at
+		}
+	}
+	return time.Time{}
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"natter/presence"
 	"natter/stanza"
 )
@@ -16,7 +18,9 @@ type step struct {
 	current []byte // from's presence, when kind needs it
 	request []byte // the waiting request of to
 	push    []*Session
-	version uint64 // Account.changes when it was resolved
+	version uint64    // Account.changes when it was resolved
+	id      []byte    // of the probe that is answered, escaped (RFC 6121 §4.3.2.1); nil for none
+	since   time.Time // since when the account is unavailable, when that is known
 }
 
 // resolve turns actions into steps; the account must be locked.
@@ -186,7 +190,17 @@ func (srv *Server) made(t *Turn, a *Account, from *Origin, typ string, x *step) 
 		b = append(b, "' type='"...)
 		b = append(b, typ...)
 	}
-	b = append(b, "'/>"...)
+	if x.id != nil {
+		b = append(b, "' id='"...)
+		b = append(b, x.id...)
+	}
+	if x.since.IsZero() {
+		b = append(b, "'/>"...)
+	} else {
+		b = append(b, "'>"...)
+		b = a.appendDelay(b, a.Self.Attr, x.since)
+		b = append(b, "</presence>"...)
+	}
 	if x.own != nil {
 		x.own.Out.DeliverRaw(t, b)
 		return

@@ -61,6 +61,7 @@ func New(h *server.Host) *server.Module {
 			{Stage: server.FromAccount, Kinds: server.OnPresence, Run: m.presence},
 			{Stage: server.SessionEnded, Run: m.ended},
 		},
+		LastSeen: m.lastSeen,
 		// The core deletes what is stored; what waits must not come after.
 		Remove: func(a *server.Account, _ *store.Batch) { m.writer.drop(a.Local) },
 	}
@@ -81,13 +82,11 @@ func (m *module) account(q *server.IQ) error {
 	}
 	a.Lock()
 	online := len(a.Sessions()) > 0
-	v, known := a.Value(seenKey{}).(seen)
 	a.Unlock()
-	if online {
-		v = seen{At: time.Now()}
-	} else if !known {
+	v := seen{At: time.Now()}
+	if !online {
 		var err error
-		if v, err = m.read(q); err != nil {
+		if v, err = m.read(q.Turn, a); err != nil {
 			return err
 		}
 	}
@@ -95,9 +94,20 @@ func (m *module) account(q *server.IQ) error {
 	return nil
 }
 
-func (m *module) read(q *server.IQ) (v seen, err error) {
-	a := q.Account
-	doc, ok, err := m.host.Get(q.Turn, a.Local, kind, "")
+// lastSeen tells probes since when an account is unavailable (RFC 6121 §4.3.2).
+func (m *module) lastSeen(t *server.Turn, a *server.Account) (time.Time, bool) {
+	v, err := m.read(t, a)
+	return v.At, err == nil
+}
+
+func (m *module) read(t *server.Turn, a *server.Account) (v seen, err error) {
+	a.Lock()
+	v, known := a.Value(seenKey{}).(seen)
+	a.Unlock()
+	if known {
+		return v, nil
+	}
+	doc, ok, err := m.host.Get(t, a.Local, kind, "")
 	if err != nil {
 		return v, err
 	}
