@@ -92,6 +92,10 @@ type Leftover struct {
 	// Stanzas are stanzas never written (or never acknowledged) that are in no
 	// log, each standing alone with its addresses.
 	Stanzas [][]byte
+	// IDs are ids for the log, ascending, that were taken when the session
+	// ended: enough for the Stanzas, whose last has the last. So they come
+	// before what was sent to the account since. Nil: later ones will do.
+	IDs []uint64
 }
 
 // End takes a session off the books, once, when its stream is gone for good:
@@ -126,7 +130,11 @@ func (srv *Server) GiveBack(t *Turn, s *Session, left Leftover) {
 		s.Account.requeue(t, s, left.Logged)
 	}
 	s.Account.mu.Unlock()
-	for _, b := range left.Stanzas {
-		srv.giveBack(t, b)
+	for i, b := range left.Stanzas {
+		id := uint64(0)
+		if at := len(left.IDs) - len(left.Stanzas) + i; at >= 0 && left.IDs != nil {
+			id = left.IDs[at]
+		}
+		srv.giveBack(t, b, id)
 	}
 }

@@ -233,8 +233,12 @@ func (srv *Server) commitMessage(t *Turn, o *Origin, a *Account, b *store.Batch,
 // record makes the log record of a message: one for both owners.
 func (a *Account) record(p *Passage, archived bool) store.Record {
 	st := p.Stanza
+	id := p.ID
+	if id == 0 {
+		id = p.Turn.srv.Store.NextID()
+	}
 	rec := store.Record{
-		ID:   p.Turn.srv.Store.NextID(),
+		ID:   id,
 		From: p.Origin.JID.String(),
 		To:   p.To.String(),
 		Kind: uint8(st.Type),

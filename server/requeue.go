@@ -86,8 +86,9 @@ func (a *Account) requeue(t *Turn, s *Session, list []*Delivery) {
 }
 
 // giveBack routes a stanza that a session was given but never received and that
-// is in no log: messages worth keeping find another way, requests are answered.
-func (srv *Server) giveBack(t *Turn, b []byte) {
+// is in no log: messages worth keeping find another way, requests are answered. id,
+// if not 0, is what a message gets in the log.
+func (srv *Server) giveBack(t *Turn, b []byte, id uint64) {
 	st, err := built(b)
 	if err != nil {
 		return
@@ -111,7 +112,7 @@ func (srv *Server) giveBack(t *Turn, b []byte) {
 			if a == nil || err != nil {
 				return
 			}
-			p := &Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: hints}
+			p := &Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: hints, ID: id}
 			refusal := a.hand(p, *a.targets.Load(), true, len(*a.targets.Load()) == 0)
 			a.mu.Unlock()
 			if refusal != nil {

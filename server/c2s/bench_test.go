@@ -17,14 +17,14 @@ import (
 // sink is a transport that takes everything and keeps nothing.
 type sink struct{}
 
-func (sink) Read() (*Buffer, error)               { return nil, io.EOF }
-func (sink) TryWrite(p []byte) (int, bool, error) { return len(p), false, nil }
-func (sink) Pending() bool                        { return false }
-func (sink) WriteAll([]byte) error                { return nil }
-func (sink) SetDeadline(time.Time) error          { return nil }
-func (sink) Net() net.Conn                        { return nil }
-func (sink) CloseWrite() error                    { return nil }
-func (sink) Close() error                         { return nil }
+func (sink) Read() (*Buffer, error)              { return nil, io.EOF }
+func (sink) TryWrite(p []byte) (int, int, error) { return len(p), 0, nil }
+func (sink) Pending() bool                       { return false }
+func (sink) WriteAll(p []byte) (int, int, error) { return len(p), 0, nil }
+func (sink) SetDeadline(time.Time) error         { return nil }
+func (sink) Net() net.Conn                       { return nil }
+func (sink) CloseWrite() error                   { return nil }
+func (sink) Close() error                        { return nil }
 
 // benchSession binds a session over a sink and makes it available.
 func benchSession(b *testing.B, c *Server, local string) *server.Session {

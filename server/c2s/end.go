@@ -18,32 +18,50 @@ const linger = 5 * time.Second
 // linger time.
 func (s *Stream) End(t *server.Turn, err *stanza.StreamError) {
 	s.mu.Lock()
+	first := s.stop(err)
+	s.mu.Unlock()
+	if first {
+		s.leave(t)
+	}
+}
+
+// stop has the stream take nothing more and queues the error and the closing tag;
+// false when that was done before. leave has to follow, without a lock. s.mu must
+// be held.
+func (s *Stream) stop(err *stanza.StreamError) bool {
 	if s.ended {
-		s.mu.Unlock()
-		return
+		return false
 	}
 	s.ended = true
-	tr := s.tr
-	if tr != nil {
+	s.ids = s.reserve()
+	if s.tr != nil {
 		s.closing = true
 		var b []byte
 		if err != nil {
 			b = err.AppendTo(b)
 		}
 		s.push(append(b, "</stream:stream>"...))
-		tr.SetDeadline(time.Now().Add(linger))
+		s.tr.SetDeadline(time.Now().Add(linger))
 	}
-	s.mu.Unlock()
+	return true
+}
+
+// leave takes the session of a stream that was stopped off the books.
+func (s *Stream) leave(t *server.Turn) {
 	s.c2s.core.Wheel.Stop(&s.alarm)
 	s.c2s.forget(s)
 	if s.session != nil {
 		s.c2s.core.End(t, s.session)
 	}
-	if tr == nil {
+	s.mu.Lock()
+	s.left = true
+	gone := s.tr == nil
+	s.mu.Unlock()
+	if gone {
 		s.settle(t)
 		return
 	}
-	t.Touch(s)
+	s.touch(t)
 }
 
 // drained waits until what was queued for tr when the stream ended is written,
@@ -70,9 +88,9 @@ func (s *Stream) settle(t *server.Turn) {
 		left.Stanzas = kept.Stanzas
 		s.acks.drop()
 	} else {
-		left.Stanzas = s.unlogged()
+		left.Stanzas, left.IDs = s.unlogged(), s.ids
 	}
-	s.marks, s.out, s.rest = nil, nil, nil
+	s.marks, s.out, s.rest, s.taken = nil, nil, nil, 0
 	s.room.Broadcast()
 	s.mu.Unlock()
 	if s.session != nil {
@@ -80,12 +98,24 @@ func (s *Stream) settle(t *server.Turn) {
 	}
 }
 
+// reserve takes ids for what the client may turn out not to have got, so that it
+// is older than what is sent to the account from now on. s.mu must be held.
+func (s *Stream) reserve() (ids []uint64) {
+	if s.session == nil || s.acks != nil || s.queued == s.written {
+		return nil
+	}
+	for range s.unlogged() {
+		ids = append(ids, s.c2s.core.Store.NextID())
+	}
+	return ids
+}
+
 // plainHeader opens a stream of the kind that clients are sent.
 const plainHeader = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
 
 // unlogged picks from the bytes never written those stanzas that are in no log.
-// A stanza cut in the middle is lost to its reader, but its front is gone: it
-// cannot be told from here and is not given back. s.mu must be held.
+// One that was cut in the middle is among them: its reader has not got it. s.mu
+// must be held.
 func (s *Stream) unlogged() [][]byte {
 	logged := make(map[uint64]bool, len(s.marks))
 	for _, m := range s.marks {
@@ -106,7 +136,7 @@ func (s *Stream) unlogged() [][]byte {
 			break
 		}
 		at += uint64(n)
-		if sc.Stanza.Kind != stanza.Other && !logged[at] {
+		if at > s.written && sc.Stanza.Kind != stanza.Other && !logged[at] {
 			list = append(list, append([]byte(nil), b[:n]...))
 		}
 		b = b[n:]
@@ -125,24 +155,25 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 	}
 	s.tr, s.writing, s.closing, s.sealed = nil, false, false, false
 	s.room.Broadcast()
-	ended := s.ended
+	ended, left := s.ended, s.left
 	early := s.marks // logged deliveries from before <enable/> that were never written
 	detach := !ended && s.session != nil && s.acks != nil && s.acks.resumable
 	if detach {
-		s.out, s.rest, s.marks = nil, nil, nil
+		s.out, s.rest, s.marks, s.taken = nil, nil, nil, 0
 		s.detach()
 	}
 	s.mu.Unlock()
 	switch {
 	case detach:
-		var left server.Leftover
+		var unwritten server.Leftover
 		for _, m := range early {
-			left.Logged = append(left.Logged, m.d)
+			unwritten.Logged = append(unwritten.Logged, m.d)
 		}
-		s.c2s.core.GiveBack(t, s.session, left)
+		s.c2s.core.GiveBack(t, s.session, unwritten)
 		s.c2s.limitDetached(t, s.session.Account)
-	case ended:
+	case left:
 		s.settle(t)
+	case ended: // leave sees to it
 	default:
 		s.End(t, nil)
 	}

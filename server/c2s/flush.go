@@ -22,46 +22,44 @@ func (s *Stream) Flush(t *server.Turn) {
 	tr, buf := s.tr, s.next()
 	s.mu.Unlock()
 
-	n, pending, err := tr.TryWrite(buf)
+	n, held, err := tr.TryWrite(buf)
 
 	s.mu.Lock()
 	if s.tr != tr { // detached or resumed meanwhile
 		s.mu.Unlock()
 		return
 	}
-	done := s.wrote(n)
+	done := s.wrote(n, held)
 	switch {
 	case err != nil:
-		s.rest, s.writing = buf[n:], false
+		s.writing = false
 		s.broken(tr)
-	case n < len(buf) || pending || len(s.out) > 0:
-		if s.rest = buf[n:]; len(s.rest) == 0 {
-			s.rest = nil
-			putQueue(buf)
-		}
+	case len(s.rest) > 0 || len(s.out) > 0 || tr.Pending():
 		s.c2s.goroutines.Go(func() { s.writer(tr) })
 	default:
 		s.writing = false
-		putQueue(buf)
 	}
 	s.finish()
 	s.confirm(t, done)
 }
 
-// next takes what is to be written next; s.mu must be held.
+// next returns what is to be written next; s.mu must be held.
 func (s *Stream) next() []byte {
-	b := s.rest
-	if len(b) == 0 {
-		b, s.out = s.out, nil
+	if len(s.rest) == 0 {
+		s.rest, s.taken, s.out = s.out, 0, nil
 	}
-	s.rest = nil
-	return b
+	return s.rest[s.taken:]
 }
 
-// wrote counts n bytes as written and returns the deliveries that are received
-// thereby; s.mu must be held.
-func (s *Stream) wrote(n int) []*server.Delivery {
-	s.written += uint64(n)
+// wrote counts n more bytes as taken and all but the last held as written, and
+// returns the deliveries that are received thereby; s.mu must be held.
+func (s *Stream) wrote(n, held int) []*server.Delivery {
+	s.taken += n
+	s.written = s.queued - uint64(len(s.out)+len(s.rest)-s.taken+held)
+	if s.taken == len(s.rest) && held == 0 {
+		putQueue(s.rest)
+		s.rest, s.taken = nil, 0
+	}
 	if len(s.marks) == 0 || s.marks[0].end > s.written {
 		return nil
 	}
@@ -115,21 +113,21 @@ func (s *Stream) writer(tr Transport) {
 		buf := s.next()
 		s.mu.Unlock()
 
-		err := tr.WriteAll(buf)
+		n, held, err := tr.WriteAll(buf)
 
 		s.mu.Lock()
 		if s.tr != tr {
 			s.mu.Unlock()
 			return
 		}
+		done := s.wrote(n, held)
 		if err != nil {
-			s.rest, s.writing = buf, false
+			s.writing = false
 			s.broken(tr)
 			s.finish()
+			s.confirm(t, done)
 			return
 		}
-		done := s.wrote(len(buf))
-		putQueue(buf)
 		s.room.Broadcast()
 		s.mu.Unlock()
 		s.confirm(t, done)

@@ -244,14 +244,14 @@ func (m memory) Read() (*Buffer, error) {
 	return b, nil
 }
 
-func (m memory) TryWrite(p []byte) (int, bool, error) {
-	n, err := m.tryWrite(p)
-	return n, false, err
+func (m memory) TryWrite(p []byte) (n, held int, err error) {
+	n, err = m.tryWrite(p)
+	return n, 0, err
 }
 
-func (m memory) WriteAll(p []byte) error {
-	_, err := m.pipe.Write(p)
-	return err
+func (m memory) WriteAll(p []byte) (n, held int, err error) {
+	n, err = m.pipe.Write(p)
+	return n, 0, err
 }
 
 func (m memory) CloseWrite() error {

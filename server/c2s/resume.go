@@ -131,7 +131,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	for _, m := range old.marks {
 		early.Logged = append(early.Logged, m.d)
 	}
-	old.tr, old.secure, old.out, old.rest, old.marks = tr, secure, out, nil, nil
+	old.tr, old.secure, old.out, old.rest, old.taken, old.marks = tr, secure, out, nil, 0, nil
 	old.queued, old.written, old.writing = queued, written, false
 	old.closing, old.sealed = false, false
 	b := append([]byte(nil), "<resumed xmlns='urn:xmpp:sm:3' previd='"...)

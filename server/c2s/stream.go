@@ -23,16 +23,19 @@ type Stream struct {
 	tr      Transport // nil while detached and after the end
 	secure  bool      // tr is encrypted
 	out     []byte    // queue, from the pool; nil when empty
-	rest    []byte    // taken from the queue, not yet written
+	rest    []byte    // taken from the queue and not yet all written, from an element's start
+	taken   int       // how much of rest the transport has taken
 	writing bool      // somebody writes
 	touched bool      // a turn is going to flush
 	ended   bool      // nothing is taken any more
+	left    bool      // … and the session is off the books
 	closing bool      // … and the output closes once it is written
 	sealed  bool      // the closing tag is out, though the session goes on elsewhere
 	marks   []mark    // logged deliveries that count as received once written
 	queued  uint64    // bytes ever appended
-	written uint64    // bytes ever written
+	written uint64    // bytes ever written, not counting what the transport holds
 	acks    *acks     // nil until <enable/>
+	ids     []uint64  // for what was not written when it ended
 	room    sync.Cond
 
 	session *server.Session // set at bind
@@ -129,25 +132,22 @@ func (s *Stream) appended(t *server.Turn) bool {
 	if touch {
 		s.touched = true
 	}
-	over := s.held() > s.c2s.core.Config.QueueBytes && !s.closing
+	over := s.held() > s.c2s.core.Config.QueueBytes && !s.closing &&
+		s.stop(&stanza.StreamError{Condition: "resource-constraint", Text: "the client does not read what it is sent"})
 	s.mu.Unlock()
 	if touch {
 		t.Touch(s)
 	}
 	if over {
 		// Not here: the caller may hold the account's lock.
-		s.c2s.core.Go(func(context.Context) {
-			s.c2s.core.Do(func(t *server.Turn) {
-				s.End(t, &stanza.StreamError{Condition: "resource-constraint", Text: "the client does not read what it is sent"})
-			})
-		})
+		s.c2s.core.Go(func(context.Context) { s.c2s.core.Do(s.leave) })
 	}
 	return true
 }
 
 // held is how many bytes wait to be written or confirmed; s.mu must be held.
 func (s *Stream) held() int {
-	n := len(s.out) + len(s.rest)
+	n := len(s.out) + len(s.rest) - s.taken
 	if s.acks != nil {
 		n = max(n, s.acks.bytes())
 	}

@@ -86,14 +86,14 @@ func (t *tcp) read(fd uintptr) bool {
 	}
 }
 
-func (t *tcp) TryWrite(p []byte) (int, bool, error) {
+func (t *tcp) TryWrite(p []byte) (n, held int, err error) {
 	t.out, t.wrote, t.writeErr = p, 0, nil
-	err := t.raw.Write(t.writeFn)
+	err = t.raw.Write(t.writeFn)
 	t.out = nil
 	if err == nil {
 		err = t.writeErr
 	}
-	return t.wrote, false, err
+	return t.wrote, 0, err
 }
 
 func (t *tcp) write(fd uintptr) bool {
@@ -110,9 +110,9 @@ func (t *tcp) write(fd uintptr) bool {
 	}
 }
 
-func (t *tcp) WriteAll(p []byte) error {
-	_, err := t.conn.Write(p)
-	return err
+func (t *tcp) WriteAll(p []byte) (n, held int, err error) {
+	n, err = t.conn.Write(p)
+	return n, 0, err
 }
 
 func (t *tcp) CloseWrite() error {

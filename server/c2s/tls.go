@@ -20,6 +20,7 @@ type secured struct {
 	below Transport
 	conn  *tls.Conn
 	wire  *wire
+	held  int               // bytes taken for writing whose ciphertext is in wire; the writer's
 	input *Buffer           // ciphertext being decrypted; wire.in is its rest
 	leaf  *x509.Certificate // what this connection was shown
 }
@@ -142,29 +143,66 @@ func (s *secured) Pending() bool {
 	return len(s.wire.out) > 0
 }
 
-func (s *secured) TryWrite(p []byte) (int, bool, error) {
-	if len(p) > 0 {
-		if _, err := s.conn.Write(p); err != nil {
-			return 0, false, err
+// piece is how much is encrypted at once: what a record holds at most. No more
+// than that has an uncertain fate when the connection breaks.
+const piece = 16 << 10
+
+func (s *secured) TryWrite(p []byte) (n, held int, err error) {
+	for {
+		if err := s.push(); err != nil || n == len(p) || s.Pending() {
+			return n, s.held, err
+		}
+		if n, err = s.encrypt(p, n); err != nil {
+			return n, s.held, err
 		}
 	}
-	out := s.wire.take()
-	n, _, err := s.below.TryWrite(out)
-	if n < len(out) && err == nil {
-		s.wire.give(out[n:])
-		return len(p), true, nil
-	}
-	putQueue(out)
-	return len(p), false, err
 }
 
-func (s *secured) WriteAll(p []byte) error {
-	if len(p) > 0 {
-		if _, err := s.conn.Write(p); err != nil {
+// push hands ciphertext to the transport below, as much as goes.
+func (s *secured) push() error {
+	out := s.wire.take()
+	if len(out) > 0 {
+		n, _, err := s.below.TryWrite(out)
+		if err != nil {
 			return err
 		}
+		if n < len(out) {
+			s.wire.give(out[n:])
+			return nil
+		}
 	}
-	return s.below.WriteAll(s.wire.take())
+	putQueue(out)
+	s.held = 0
+	return nil
+}
+
+// encrypt takes the next piece of p, of which n bytes are taken, and returns how
+// many are then.
+func (s *secured) encrypt(p []byte, n int) (int, error) {
+	k := min(len(p)-n, piece)
+	if _, err := s.conn.Write(p[n : n+k]); err != nil {
+		return n, err
+	}
+	s.held += k
+	return n + k, nil
+}
+
+func (s *secured) WriteAll(p []byte) (n, held int, err error) {
+	for {
+		if out := s.wire.take(); len(out) > 0 {
+			if _, _, err := s.below.WriteAll(out); err != nil {
+				return n, s.held, err
+			}
+			putQueue(out)
+		}
+		s.held = 0
+		if n == len(p) {
+			return n, 0, nil
+		}
+		if n, err = s.encrypt(p, n); err != nil {
+			return n, s.held, err
+		}
+	}
 }
 
 func (s *secured) CloseWrite() error {

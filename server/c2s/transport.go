@@ -15,13 +15,15 @@ type Transport interface {
 	// pool and fills it, so that an idle connection holds none. The caller
 	// gives the buffer back with Free.
 	Read() (*Buffer, error)
-	// TryWrite takes as much of p as it can without blocking. pending says
-	// that bytes it took are still held (TLS), so that WriteAll has to follow.
-	TryWrite(p []byte) (n int, pending bool, err error)
+	// TryWrite takes as much of p as it can without blocking: the first n bytes.
+	// The last held of all bytes taken so far are not on their way yet (TLS):
+	// another write has to follow, be it of nothing.
+	TryWrite(p []byte) (n, held int, err error)
 	// Pending reports whether bytes are held that nobody has written yet.
 	Pending() bool
-	// WriteAll writes what is held and p, and waits for it.
-	WriteAll(p []byte) error
+	// WriteAll writes what is held and p, and waits for it. n and held are as
+	// with TryWrite; without an error they are len(p) and 0.
+	WriteAll(p []byte) (n, held int, err error)
 	// SetDeadline bounds blocked reads and writes; the zero time lifts it.
 	SetDeadline(time.Time) error
 	// Net is the connection below, for crypto/tls and for addresses.
