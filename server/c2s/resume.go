@@ -1,6 +1,7 @@
 package c2s
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -270,16 +271,38 @@ func (c *Server) forget(s *Stream) {
 	c.unsave(s)
 }
 
-// limitDetached ends the account's oldest detached sessions beyond the bound.
+// limitDetached ends those of the account's detached sessions beyond the bound that
+// have been without a connection for longest.
 func (c *Server) limitDetached(t *server.Turn, a *server.Account) {
-	var detached []*server.Session
-	for _, s := range a.Snapshot() {
-		if s.Has(server.SessionDetached) {
-			detached = append(detached, s)
+	list := a.Snapshot()
+	if len(list) <= c.core.Config.DetachedSessions {
+		return
+	}
+	mine := make(map[*server.Session]bool, len(list))
+	for _, s := range list {
+		mine[s] = s.Has(server.SessionDetached)
+	}
+	type waiting struct {
+		s     *Stream
+		until time.Time
+	}
+	var detached []waiting
+	c.mu.Lock()
+	for _, s := range c.resumable {
+		if mine[s.session] {
+			detached = append(detached, waiting{s: s})
 		}
 	}
+	c.mu.Unlock()
+	for i := range detached {
+		w := &detached[i]
+		w.s.mu.Lock()
+		w.until = w.s.until
+		w.s.mu.Unlock()
+	}
+	slices.SortFunc(detached, func(x, y waiting) int { return x.until.Compare(y.until) })
 	for len(detached) > c.core.Config.DetachedSessions {
-		detached[0].Out.End(t, nil)
+		detached[0].s.End(t, nil)
 		detached = detached[1:]
 	}
 }
