@@ -53,6 +53,8 @@ func (h *IQHandler) add(m map[iqKey]*IQHandler) {
 }
 
 // Pending is what a handler returns that will answer later, with Reply or Fail.
+//
+//lint:ignore ST1012 it is no error, as io.EOF is none
 var Pending = errors.New("answered later")
 
 // IQ is a request at its handler: valid during the call, and after it only when
