@@ -50,6 +50,8 @@ type chat struct {
 	fatal    error // why it has to end
 	warned   bool  // /quit was answered with a warning
 
+	raws map[string]bool // the ids of requests made with /raw, until they are answered
+
 	complete completer
 	retry    time.Duration // how long to wait before connecting again, at first
 
@@ -107,6 +109,7 @@ func newChat(a account, std stdio) *chat {
 		creds:   newCredentials(a.jid, a.password),
 		screen:  newScreen(std, v),
 		view:    v,
+		raws:    map[string]bool{},
 		people:  newPeople(a.jid),
 		retry:   firstRetry,
 		tasks:   make(chan task),

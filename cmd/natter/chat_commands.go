@@ -23,7 +23,7 @@ func chatCommands() []chatCommand {
 		{"chat", "NAME", "talk with somebody; what you type goes there", true, (*chat).cmdChat},
 		{"msg", "NAME TEXT", "send one message to somebody else", true, (*chat).cmdMsg},
 		{"me", "TEXT", "say what you do: * you TEXT", false, nil},
-		{"history", "[N]", "show the last N lines (20) of the conversation; again: the N before", false, (*chat).cmdHistory},
+		{"history", "[N]", "show the last N lines (20), again: those before them", false, (*chat).cmdHistory},
 
 		{"roster", "", "show your contacts and who is there", false, (*chat).cmdRoster},
 		{"who", "[NAME]", "show with which clients somebody, or everybody, is there", true, (*chat).cmdWho},
@@ -149,7 +149,7 @@ func (ch *chat) cmdHelp(_ context.Context, args string) {
 	}
 	text := columns(rows)
 	if args == "" {
-		text += "\n\n  Anything else is sent to whom you talk with; // sends a text that starts with a slash.\n" +
+		text += "\n\n  Anything else is sent to whom you talk with. // at the beginning sends a text\n  that starts with a slash.\n" +
 			"  Tab completes commands and names; a name may also be cut short."
 	}
 	ch.answer(text)

@@ -134,6 +134,9 @@ func (ch *chat) cmdRaw(_ context.Context, args string) {
 	}
 	ch.answer("-> " + args)
 	if n.XMLName.Space == nsClient {
+		if n.XMLName.Local == "iq" {
+			ch.raws[n.attr("id")] = true
+		}
 		err = c.send(n)
 	} else {
 		err = c.sendAside(n)

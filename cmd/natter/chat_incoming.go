@@ -25,8 +25,9 @@ func (ch *chat) stanza(n *node) {
 			for _, c := range rosterItems(n) {
 				ch.people.update(c)
 			}
-		default:
-			ch.answer("<- " + printable(n.String())) // the answer to a /raw
+		case ch.raws[n.attr("id")]: // another answer may be one that came twice, as after a restart of the server
+			delete(ch.raws, n.attr("id"))
+			ch.answer("<- " + printable(n.String()))
 		}
 	}
 }

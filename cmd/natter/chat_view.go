@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"golang.org/x/text/width"
+	"mellium.im/xmpp/jid"
 )
 
 // view turns what happens into lines of text: times, names and texts in
@@ -123,9 +124,16 @@ func (v *view) complaint(text string) []string {
 	return v.blockStyled(v.paint(styleRed, v.sym("✗", "!"))+" ", 2, text, "", "")
 }
 
-// plain lays out an answer to a command: lines as they are, wrapped.
+// plain lays out an answer to a command: lines as they are, wrapped. What a line
+// begins with as indentation its rest has, too.
 func (v *view) plain(text string) []string {
-	return v.blockStyled("", 0, text, "", "")
+	var out []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		rest := strings.TrimLeft(paragraph, " ")
+		lead := paragraph[:len(paragraph)-len(rest)]
+		out = append(out, v.blockStyled(lead, len(lead), rest, "", "")...)
+	}
+	return out
 }
 
 func (v *view) block(head string, indent int, text, tail string) []string {
@@ -172,11 +180,19 @@ func (v *view) presenceMark(word string) (mark, style string) {
 	return v.sym("○", "-"), styleDim
 }
 
+// somebody is a name to show in an example to me: not my own.
+func somebody(me jid.JID) string {
+	if me.Localpart() == "juliet" {
+		return "romeo"
+	}
+	return "juliet"
+}
+
 // rosterTable lays out the contact list in columns.
 func (v *view) rosterTable(ps *people) []string {
 	list := ps.list()
 	if len(list) == 0 {
-		return v.plain("Your contact list is empty. Add somebody with /add juliet@" + ps.me.Domainpart())
+		return v.plain("Your contact list is empty. Add somebody with /add " + somebody(ps.me) + "@" + ps.me.Domainpart())
 	}
 	nameWidth, wordWidth, jidWidth := 0, 0, 0
 	for _, p := range list {
