@@ -121,6 +121,7 @@ func errorOf(answer *node) *stanzaError {
 func plainError(err error) error {
 	var streamErr stream.Error
 	var syntax *xml.SyntaxError
+	var unread xml.UnmarshalError
 	switch {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the server closed the connection")
@@ -130,6 +131,12 @@ func plainError(err error) error {
 			end.words = firstSet(end.words, oneLine(t.Value))
 		}
 		return end
+	case errors.As(err, &unread):
+		// mellium cannot read a stream error with a condition of its own kind in it
+		// (RFC 6120 §4.9.4), and tells no more than that.
+		return errors.New("the server ended the stream with an error")
+	case strings.Contains(err.Error(), "unexpected stream-level chardata"):
+		return errors.New("what answers there is not an XMPP server")
 	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF":
 		return errors.New("the server dropped the connection")
 	case errors.As(err, &syntax):

@@ -154,6 +154,8 @@ func (a account) explainLogin(err error, place endpoint) error {
 		hint = fmt.Sprintf("The server at %s does not serve %s. Check the address after --as, or say --server.", place.address, a.jid.Domainpart())
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		hint = "Is this an XMPP port? If it wants TLS from the first byte: --tls direct."
+	case strings.Contains(err.Error(), "unexpected stream-level chardata"):
+		hint = "Is the port right? Chat servers usually have 5222, and 5223 for --tls direct."
 	}
 	return fail(exitConnect, hint, "logging in to %s: %w", place.address, plainError(err))
 }

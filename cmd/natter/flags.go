@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // flags is a verb's flag set: the standard one, with double-dash help, flags
@@ -83,7 +84,28 @@ func (fs *flags) explain(err error) string {
 	if name, ok := strings.CutPrefix(msg, "flag needs an argument: -"); ok {
 		return fmt.Sprintf("--%s needs a value", name)
 	}
-	return strings.Replace(msg, "for flag -", "for --", 1)
+	return fs.explainValue(strings.Replace(msg, "for flag -", "for --", 1))
+}
+
+// explainValue says what a flag takes, where the flag package says "parse error".
+func (fs *flags) explainValue(msg string) string {
+	start, isNumber := strings.CutSuffix(msg, ": parse error")
+	if !isNumber {
+		return msg
+	}
+	f := fs.Lookup(start[strings.LastIndex(start, "--")+2:])
+	if f == nil {
+		return msg
+	}
+	if g, ok := f.Value.(flag.Getter); ok {
+		switch g.Get().(type) {
+		case time.Duration:
+			return start + ": it takes a time such as 10s or 5m"
+		case int, int64, uint, uint64, float64:
+			return start + ": it takes a number"
+		}
+	}
+	return msg
 }
 
 // usageError prints what is wrong with the command line and how to find out

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -192,8 +194,8 @@ func checkText(text string) error {
 	switch {
 	case strings.TrimSpace(text) == "":
 		return fail(exitUsage, "", "the message is empty")
-	case len(text) > maxBody:
-		return fail(exitUsage, "Send it in pieces, or as a file by other means.", "the message has %d bytes, more than the %d a server is sure to take", len(text), maxBody)
+	case sizeInXML(text) > maxBody:
+		return fail(exitUsage, "Send it in pieces, or as a file by other means.", "the message takes more than the %d bytes in XML that a server is sure to take", maxBody)
 	case !utf8.ValidString(text):
 		return fail(exitUsage, "Convert it first, for example with iconv.", "the message is not UTF-8 text")
 	}
@@ -203,6 +205,13 @@ func checkText(text string) error {
 		}
 	}
 	return nil
+}
+
+// sizeInXML is how many bytes text takes on its way: < alone is four.
+func sizeInXML(text string) int {
+	var b bytes.Buffer
+	xml.EscapeText(&b, []byte(text)) // to memory: no error
+	return b.Len()
 }
 
 // readAll reads a message, without the newline it ends with.

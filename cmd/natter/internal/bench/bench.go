@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 )
 
 // A mode is one kind of load. run applies it to one target and fills the
@@ -91,7 +92,7 @@ func Run(ctx context.Context, name string, o *Options, in io.Reader, out, log io
 	m, ok := modes[name]
 	if !ok {
 		names, _ := Modes()
-		return fmt.Errorf("there is no mode %q; modes are %v", name, names)
+		return fmt.Errorf("there is no mode %q; the modes are %s", name, strings.Join(names, ", "))
 	}
 	o.mode = name
 	if err := o.check(m); err != nil {
