@@ -90,6 +90,7 @@ func TestClientThatNeverReads(t *testing.T) {
 					w.juliet.Send(fmt.Sprintf("<message to='tybalt@localhost' type='chat'><body>%d %s</body></message>", i, strings.Repeat("x", size)))
 					if i%25 == 0 {
 						w.untouched(t)
+						synctest.Wait()
 						if cut.IsZero() && w.Core.Session("tybalt@localhost/street") == nil {
 							cut = time.Now()
 							if sent := i * size; sent < 1<<20-64<<10 || sent > 1<<20+600<<10 {
