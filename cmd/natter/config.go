@@ -33,8 +33,10 @@ func runConfig(ctx context.Context, args []string, std stdio) int {
 		return code
 	}
 	switch {
+	case *check == "" && fs.isSet("check"):
+		return fs.usageError("--check needs a FILE")
 	case *check != "":
-		_, code, ok := serveOptions([]string{"--config", *check}, std)
+		_, code, ok := serveOptions("config", []string{"--config", *check}, std)
 		if ok {
 			fmt.Fprintf(std.out, "%s is right\n", *check)
 		}

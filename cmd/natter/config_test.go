@@ -83,7 +83,7 @@ func written(t *testing.T, text string) string {
 func parsed(t *testing.T, args ...string) (o *options, says string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	o, code, ok := serveOptions(args, stdio{out: &out, err: &errs})
+	o, code, ok := serveOptions("serve", args, stdio{out: &out, err: &errs})
 	if !ok && code != exitUsage {
 		t.Errorf("the exit code is %d", code)
 	}
@@ -104,8 +104,12 @@ func TestWrongConfigFiles(t *testing.T) {
 		{"a size has a known unit", "queue_bytes = \"1 MeB\"\n", `natter.toml:1: queue_bytes: "1 MeB" is not a number, nor a size such as "10 MiB"`},
 		{"a number is not zero", "\n\nresources = 0\n", "natter.toml:3: resources: 0 is out of range; leave the line out for the default"},
 		{"a size fits", "offline_bytes = \"9999999999999 GiB\"\n", "natter.toml:1: "},
-		{"a switch is true or false", "register = \"yes\"\n", "natter.toml:1: "},
-		{"a list is a list", "domains = \"localhost\"\n", "natter.toml:1: "},
+		{"a switch is true or false", "register = \"yes\"\n", "natter.toml:1: register: it takes true or false, without quotes\n"},
+		{"a list is a list", "domains = \"localhost\"\n", "natter.toml:1: domains: it takes a list, such as"},
+		{"a list is of texts", "domains = [\n  \"a.example\",\n  5\n]\n", "domains: it takes a list, such as"},
+		{"a text has quotes", "memory = true\nc2s = 5222\n", "natter.toml:2: c2s: it takes a text in quotes\n"},
+		{"a number is no list", "resources = [1]\n", "natter.toml:1: resources: it takes a number"},
+		{"a time is no switch", "idle = true\n", "natter.toml:1: idle: "},
 		{"a path is not empty", "data = \"\"\n", "natter.toml:1: data: it is empty"},
 		{"a domain is one", "domains = [\"juliet@localhost\"]\n", `"juliet@localhost" is not a domain`},
 		{"an administrator has a name", "admins = [\"localhost\"]\n", `the administrator "localhost" is not an address`},

@@ -27,7 +27,7 @@ const (
 
 // runServe is the verb serve.
 func runServe(ctx context.Context, args []string, std stdio) int {
-	o, code, ok := serveOptions(args, std)
+	o, code, ok := serveOptions("serve", args, std)
 	if !ok {
 		return code
 	}

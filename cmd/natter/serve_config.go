@@ -136,7 +136,11 @@ func fileType(all []setting) reflect.Type {
 func (o *options) readConfig(file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return fail(exitUsage, "natter config > FILE makes one.", "reading the configuration: %w", err)
+		hint := ""
+		if errors.Is(err, os.ErrNotExist) {
+			hint = "natter config > FILE makes one."
+		}
+		return fail(exitUsage, hint, "reading the configuration: %w", err)
 	}
 	if line, err := o.parseConfig(data); err != nil {
 		at := file
@@ -154,7 +158,7 @@ func (o *options) parseConfig(data []byte) (line int, err error) {
 	all := o.all()
 	file := reflect.New(fileType(all))
 	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(file.Interface()); err != nil {
-		return whatIsWrong(err, all)
+		return whatIsWrong(err, data, all)
 	}
 	for i, s := range all {
 		given := file.Elem().Field(i)
@@ -199,7 +203,7 @@ func (s setting) set(given reflect.Value) error {
 }
 
 // whatIsWrong words an error of the decoder and tells its line.
-func whatIsWrong(err error, all []setting) (int, error) {
+func whatIsWrong(err error, data []byte, all []setting) (int, error) {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		first := unknown.Errors[0]
@@ -217,9 +221,43 @@ func whatIsWrong(err error, all []setting) (int, error) {
 	var syntax *toml.DecodeError
 	if errors.As(err, &syntax) {
 		row, _ := syntax.Position()
-		return row, errors.New(strings.TrimPrefix(syntax.Error(), "toml: "))
+		said := strings.TrimPrefix(syntax.Error(), "toml: ")
+		if !strings.Contains(said, "cannot ") { // not that of a value that does not fit its field
+			return row, errors.New(said)
+		}
+		if s, ok := settingAt(data, row, all); ok {
+			return row, fmt.Errorf("%s: %s", s.key, s.takes())
+		}
+		return row, errors.New("the value is of the wrong kind")
 	}
 	return 0, err
+}
+
+// takes says what kind of value a setting wants.
+func (s setting) takes() string {
+	switch s.field.Interface().(type) {
+	case bool:
+		return "it takes true or false, without quotes"
+	case []string:
+		return `it takes a list, such as ["one", "two"]`
+	case time.Duration:
+		return `it takes a time, such as "5m" or "1h30m"`
+	case string:
+		return "it takes a text in quotes"
+	}
+	return `it takes a number, or a size such as "10 MiB"`
+}
+
+// settingAt returns the setting that a line of the file belongs to: the last that
+// begins there or above.
+func settingAt(data []byte, row int, all []setting) (found setting, ok bool) {
+	last := 0
+	for _, s := range all {
+		if line := lineOf(data, s.key); line > last && line <= row {
+			found, ok, last = s, true, line
+		}
+	}
+	return found, ok
 }
 
 // lineOf returns the number of the line that sets a key, 0 without one.

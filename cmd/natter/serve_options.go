@@ -38,8 +38,9 @@ what can change in the configuration again.
 An address may be "off". Flags override the configuration file.
 `
 
-// serveOptions reads the command line of serve, and the file that it names.
-func serveOptions(args []string, std stdio) (*options, int, bool) {
+// serveOptions reads the command line of serve, and the file that it names, on
+// behalf of verb.
+func serveOptions(verb string, args []string, std stdio) (*options, int, bool) {
 	o := &options{settings: defaultSettings()}
 	o.Server.Archive = true
 	fs := newFlags("serve", serveHelp, std)
@@ -66,7 +67,7 @@ func serveOptions(args []string, std stdio) (*options, int, bool) {
 	}
 	if o.config = firstSet(*config, os.Getenv("NATTER_CONFIG")); o.config != "" {
 		if err := o.readConfig(o.config); err != nil {
-			return nil, report(std.err, "serve", err), false
+			return nil, report(std.err, verb, err), false
 		}
 		fs.parse(args, 0, 0) // once more, over what the file says
 	}
@@ -86,7 +87,10 @@ func serveOptions(args []string, std stdio) (*options, int, bool) {
 	if fs.isSet("data") && !fs.isSet("memory") {
 		o.Memory = false
 	}
-	if err := o.complete(); err != nil {
+	switch err := o.complete(); {
+	case err != nil && verb != fs.Name():
+		return nil, report(std.err, verb, fail(exitUsage, "natter config lists every setting.", "%w", err)), false
+	case err != nil:
 		return nil, fs.usageError("%v", err), false
 	}
 	return o, 0, true

@@ -33,7 +33,7 @@ type reloadable struct {
 // log says what cannot. When something is wrong everything stays as it was.
 func (o *options) reload(args []string, r reloadable, log *slog.Logger) {
 	var said bytes.Buffer
-	next, _, ok := serveOptions(args, stdio{in: strings.NewReader(""), out: &said, err: &said})
+	next, _, ok := serveOptions("serve", args, stdio{in: strings.NewReader(""), out: &said, err: &said})
 	if !ok {
 		log.Error("not reloaded: the configuration is wrong", "err", firstLine(said.String()))
 		return
