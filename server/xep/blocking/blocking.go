@@ -2,6 +2,7 @@
 package blocking
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 
@@ -59,13 +60,22 @@ func New(h *server.Host) *server.Module {
 
 // load reads the account's list.
 func (m *module) load(a *server.Account) error {
+	list, err := m.stored(a)
+	if err == nil {
+		use(a, list)
+	}
+	return err
+}
+
+// stored returns the list as it is in the store.
+func (m *module) stored(a *server.Account) ([]stanza.JID, error) {
 	doc, ok, err := m.host.Get(nil, a.Local, kind, "")
 	if err != nil || !ok {
-		return err
+		return nil, err
 	}
 	var names []string
 	if err := json.Unmarshal(doc.Data, &names); err != nil {
-		return err
+		return nil, err
 	}
 	list := make([]stanza.JID, 0, len(names))
 	for _, n := range names {
@@ -73,8 +83,21 @@ func (m *module) load(a *server.Account) error {
 			list = append(list, j)
 		}
 	}
-	use(a, list)
-	return nil
+	return list, nil
+}
+
+// reload takes back what could not be stored.
+func (m *module) reload(a *server.Account) {
+	m.host.Server.Go(func(context.Context) {
+		list, err := m.stored(a)
+		if err != nil {
+			m.host.Server.Log.Error("block list not read", "account", a.Bare, "err", err)
+			return
+		}
+		a.Lock()
+		use(a, list)
+		a.Unlock()
+	})
 }
 
 // use makes list the account's; the account must be locked or not yet shared.
@@ -212,7 +235,14 @@ func (m *module) change(q *server.IQ, list []stanza.JID, push []byte, plan serve
 	b := new(store.Batch)
 	b.Put(store.Doc{Key: m.host.Key(a.Local, kind, ""), Data: data})
 	use(a, list)
-	err = q.Commit(b, nil, func(t *server.Turn) {
+	k := q.Keep()
+	err = q.Turn.Commit(b, func(t *server.Turn, err error) {
+		if err != nil {
+			m.reload(a)
+			k.Fail(t, err)
+			return
+		}
+		k.Reply(t, nil)
 		a.Lock()
 		sessions := slices.DeleteFunc(a.Sessions(), func(s *server.Session) bool { return s.Value(askedKey{}) == nil })
 		a.Unlock()
@@ -221,10 +251,11 @@ func (m *module) change(q *server.IQ, list []stanza.JID, push []byte, plan serve
 		}
 		plan.Run(t, a)
 	})
-	if err != server.Pending {
+	if err != nil {
 		use(a, before)
+		return err
 	}
-	return err
+	return server.Pending
 }
 
 func cmp(x, y string) int {
