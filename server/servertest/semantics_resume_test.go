@@ -138,7 +138,7 @@ func TestAResumptionWaitsForTheDisk(t *testing.T) {
 	romeo.Sync() // and eleven
 	romeo.Conn.Close()
 	time.AfterFunc(50*time.Millisecond, mu.Unlock)
-	romeo = resumed(t, srv, "romeo@localhost/garden", id, 2, 12)
+	resumed(t, srv, "romeo@localhost/garden", id, 2, 12)
 	juliet := srv.Online(t, "juliet@localhost/balcony")
 	for i := range 10 {
 		juliet.Expect(fmt.Sprintf(`<message><body>%d</body></message>`, i))
