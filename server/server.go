@@ -24,6 +24,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -72,6 +73,7 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 		return nil, fmt.Errorf("no domain is configured")
 	}
 	srv.Wheel = newWheel()
+	srv.Wheel.guard = srv.survive
 	srv.goroutines.Go(func() { srv.Wheel.run(srv.ctx) })
 	srv.goroutines.Go(srv.letGo)
 	return srv, nil
@@ -86,7 +88,18 @@ func (srv *Server) Close() {
 
 // Go runs fn in a goroutine that Close waits for; ctx ends with the server.
 func (srv *Server) Go(fn func(ctx context.Context)) {
-	srv.goroutines.Go(func() { fn(srv.ctx) })
+	srv.goroutines.Go(func() {
+		defer srv.survive()
+		fn(srv.ctx)
+	})
+}
+
+// survive is deferred around what runs for nobody in particular: a panic there is
+// a bug of ours, which is logged and ends what was being done, not the process.
+func (srv *Server) survive() {
+	if r := recover(); r != nil {
+		srv.Log.Error("panic", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+	}
 }
 
 // Host returns the host with this name in normal form, nil without.

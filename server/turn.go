@@ -115,7 +115,7 @@ func (t *Turn) Commit(b *store.Batch, then func(*Turn, error)) error {
 		}
 		srv.Do(func(t *Turn) {
 			if then != nil {
-				then(t, err)
+				srv.guarded(t, then, err)
 			}
 			if acks != nil {
 				if err != nil {
@@ -133,6 +133,12 @@ func (t *Turn) Commit(b *store.Batch, then func(*Turn, error)) error {
 		acks.Done(t, 0)
 	}
 	return err
+}
+
+// guarded calls the callback of a commit; a panic in it does not end the committer.
+func (srv *Server) guarded(t *Turn, then func(*Turn, error), err error) {
+	defer srv.survive()
+	then(t, err)
 }
 
 // Await waits until everything handed to the store so far is durable and its

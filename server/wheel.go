@@ -13,6 +13,7 @@ type Wheel struct {
 	mu    sync.Mutex
 	now   int64 // seconds since the wheel was started
 	slots [512][]setting
+	guard func() // deferred around each alarm; nil for none
 }
 
 // Alarm is one thing to do at its time. Its zero value with Run set is ready.
@@ -78,6 +79,13 @@ func (w *Wheel) tick() {
 	}
 	w.mu.Unlock()
 	for _, a := range due {
-		a.Run()
+		w.ring(a)
 	}
+}
+
+func (w *Wheel) ring(a *Alarm) {
+	if w.guard != nil {
+		defer w.guard()
+	}
+	a.Run()
 }
