@@ -48,14 +48,14 @@ func TestRequestsGoWhereTheTableSays(t *testing.T) {
 	tab := routingTable(t, "Requests and their answers (IQ)")
 	tab.whole(t, 2, iqColumns, iqRows)
 	for _, row := range tab.rows {
-		for _, domain := range domains {
+		for _, domain := range domains() {
 			name := "to " + row[0]
 			if row[1] != "-" {
 				name += " who " + row[1]
 			}
 			if strings.Contains(row[1], "is the sender") || row[0] == "nobody" {
-				if domain != "localhost" {
-					continue
+				if domain == "localhost" {
+					continue // it makes no difference
 				}
 			} else {
 				name += ", " + within(domain)

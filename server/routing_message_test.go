@@ -51,7 +51,7 @@ func TestMessagesGoWhereTheTableSays(t *testing.T) {
 	tab := routingTable(t, "Messages")
 	tab.whole(t, 2, messageColumns, messageRows())
 	for _, row := range tab.rows {
-		for _, domain := range domains {
+		for _, domain := range domains() {
 			name := "to " + row[0]
 			if row[1] != "-" {
 				name += " whose account has " + row[1]

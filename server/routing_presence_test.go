@@ -38,7 +38,7 @@ func TestPresenceGoesWhereTheTableSays(t *testing.T) {
 	tab := routingTable(t, "Presence")
 	tab.whole(t, 2, presenceColumns, presenceRows)
 	for _, row := range tab.rows {
-		for _, domain := range domains {
+		for _, domain := range domains() {
 			name := "to " + row[0]
 			if row[1] != "-" {
 				name += " whose account " + row[1]
