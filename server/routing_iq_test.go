@@ -48,15 +48,16 @@ func TestRequestsGoWhereTheTableSays(t *testing.T) {
 	tab := routingTable(t, "Requests and their answers (IQ)")
 	tab.whole(t, 2, iqColumns, iqRows)
 	for _, row := range tab.rows {
-		for _, domain := range domains() {
+		for i, domain := range domains() {
 			name := "to " + row[0]
 			if row[1] != "-" {
 				name += " who " + row[1]
 			}
 			if strings.Contains(row[1], "is the sender") || row[0] == "nobody" {
-				if domain == "localhost" {
-					continue // it makes no difference
+				if i > 0 {
+					continue
 				}
+				domain = "localhost"
 			} else {
 				name += ", " + within(domain)
 			}
