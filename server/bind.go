@@ -99,9 +99,9 @@ type Leftover struct {
 }
 
 // End takes a session off the books, once, when its stream is gone for good:
-// everybody who saw it hears that it is unavailable (RFC 6121 §4.5). What its
-// client had not received follows with GiveBack.
-func (srv *Server) End(t *Turn, s *Session) {
+// everybody who saw it hears that it is unavailable (RFC 6121 §4.5). left is what
+// its client is known not to have received; more may follow with GiveBack.
+func (srv *Server) End(t *Turn, s *Session, left Leftover) {
 	a := s.Account
 	a.mu.Lock()
 	if s.ended {
@@ -117,8 +117,12 @@ func (srv *Server) End(t *Turn, s *Session) {
 	srv.reg.remove(s.Full, entry{session: s})
 	a.retarget()
 	a.endDrain(s)
+	if !a.removed {
+		a.requeue(t, s, left.Logged)
+	}
 	a.mu.Unlock()
 	srv.perform(t, a, &s.Origin, nil, steps)
+	srv.giveBackAll(t, left)
 	srv.run(SessionEnded, &Passage{Turn: t, Origin: &s.Origin, Account: a, Session: s})
 }
 
@@ -130,6 +134,10 @@ func (srv *Server) GiveBack(t *Turn, s *Session, left Leftover) {
 		s.Account.requeue(t, s, left.Logged)
 	}
 	s.Account.mu.Unlock()
+	srv.giveBackAll(t, left)
+}
+
+func (srv *Server) giveBackAll(t *Turn, left Leftover) {
 	for i, b := range left.Stanzas {
 		id := uint64(0)
 		if at := len(left.IDs) - len(left.Stanzas) + i; at >= 0 && left.IDs != nil {

@@ -71,18 +71,60 @@ func (a *Account) requeue(t *Turn, s *Session, list []*Delivery) {
 	a.spool.count += moved
 	a.spool.added += moved
 	t.spooled(moved)
-	if err := t.Commit(&b, func(t *Turn, err error) {
-		if err != nil {
-			a.reload(t)
-		}
-	}); err != nil {
-		a.spool.count -= moved
-		t.srv.Log.Error("unconfirmed messages not moved", "account", a.Bare, "err", err)
-		return
-	}
+	a.move(t, &b, false)
 	if targets := a.targets.Load(); targets != nil && len(*targets) > 0 {
 		a.startDrain((*targets)[0])
 	}
+}
+
+// move commits b, which moves messages of a session that has ended, and tries again
+// as long as the store refuses: nobody else knows of them. late says that it was
+// refused before. The account must be locked.
+func (a *Account) move(t *Turn, b *store.Batch, late bool) {
+	srv := t.srv
+	again := func() {
+		srv.Go(func(ctx context.Context) {
+			if srv.pause(drainRetry); ctx.Err() != nil {
+				return
+			}
+			srv.Do(func(t *Turn) {
+				a.mu.Lock()
+				a.move(t, b, true)
+				a.mu.Unlock()
+			})
+		})
+	}
+	acks := t.Acks
+	t.Acks = nil // it is not what the stanza in hand asks for
+	err := t.Commit(b, func(t *Turn, err error) {
+		switch {
+		case err != nil:
+			a.reload(t)
+			again()
+		case late:
+			a.moved(t)
+		}
+	})
+	t.Acks = acks
+	if err != nil {
+		again()
+	}
+}
+
+// moved has what was moved delivered once it can be: a drain may have looked too
+// early, while the store failed.
+func (a *Account) moved(t *Turn) {
+	srv := t.srv
+	srv.Go(func(context.Context) {
+		srv.Do(func(t *Turn) {
+			a.recount(t)
+			a.mu.Lock()
+			if targets := a.targets.Load(); targets != nil && len(*targets) > 0 {
+				a.startDrain((*targets)[0])
+			}
+			a.mu.Unlock()
+		})
+	})
 }
 
 // giveBack routes a stanza that a session was given but never received and that

@@ -46,12 +46,21 @@ func (s *Stream) stop(err *stanza.StreamError) bool {
 	return true
 }
 
-// leave takes the session of a stream that was stopped off the books.
+// leave takes the session of a stream that was stopped off the books. What a client
+// has not acknowledged by then goes back at once, before anything that comes for
+// the account later; what is written to one that does not acknowledge is received
+// and so has to be seen.
 func (s *Stream) leave(t *server.Turn) {
 	s.c2s.core.Wheel.Stop(&s.alarm)
 	s.c2s.forget(s)
+	var left server.Leftover
+	s.mu.Lock()
+	if s.acks != nil {
+		left = s.unacknowledged()
+	}
+	s.mu.Unlock()
 	if s.session != nil {
-		s.c2s.core.End(t, s.session)
+		s.c2s.core.End(t, s.session, left)
 	}
 	s.mu.Lock()
 	s.left = true
@@ -79,15 +88,10 @@ func (s *Stream) drained(tr Transport) {
 func (s *Stream) settle(t *server.Turn) {
 	s.mu.Lock()
 	var left server.Leftover
-	for _, m := range s.marks {
-		left.Logged = append(left.Logged, m.d)
-	}
-	if s.acks != nil {
-		kept := s.acks.leftover()
-		left.Logged = append(left.Logged, kept.Logged...)
-		left.Stanzas = kept.Stanzas
-		s.acks.drop()
-	} else {
+	if s.acks == nil {
+		for _, m := range s.marks {
+			left.Logged = append(left.Logged, m.d)
+		}
 		left.Stanzas, left.IDs = s.unlogged(), s.ids
 	}
 	s.marks, s.out, s.rest, s.taken = nil, nil, nil, 0
@@ -96,6 +100,20 @@ func (s *Stream) settle(t *server.Turn) {
 	if s.session != nil {
 		s.c2s.core.GiveBack(t, s.session, left)
 	}
+}
+
+// unacknowledged takes what the client has not confirmed, with what it was sent
+// before <enable/> and has not been written. s.mu must be held.
+func (s *Stream) unacknowledged() (left server.Leftover) {
+	for _, m := range s.marks {
+		left.Logged = append(left.Logged, m.d)
+	}
+	kept := s.acks.leftover()
+	left.Logged = append(left.Logged, kept.Logged...)
+	left.Stanzas = kept.Stanzas
+	s.marks = nil
+	s.acks.drop()
+	return left
 }
 
 // reserve takes ids for what the client may turn out not to have got, so that it
