@@ -209,7 +209,13 @@ func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *
 		t.spooled(1)
 	}
 	stamp.Tail = stamp.Tail[:tail]
-	return t.srv.commitMessage(t, p.Origin, a, &b, rec.Stanza)
+	refusal := t.srv.commitMessage(t, p.Origin, a, &b, rec.Stanza)
+	if refusal != nil && p.Stored { // it does not wait after all
+		a.spool.count--
+		a.spool.bytes -= int64(len(rec.Stanza))
+		p.Stored = false
+	}
+	return refusal
 }
 
 // commitMessage hands a logged message to the store; should that fail later, the

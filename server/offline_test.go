@@ -71,6 +71,60 @@ func TestOfflineMessagesAreBounded(t *testing.T) {
 	}
 }
 
+// TestWhatTheStoreDoesNotTakeIsAnswered with a wait error, every time, and takes no
+// room from what comes later.
+func TestWhatTheStoreDoesNotTakeIsAnswered(t *testing.T) {
+	bubble(t, "a stalled disk with a full queue", func(t *testing.T) {
+		const fit = 100
+		stalled, release := make(chan bool, 1), make(chan struct{})
+		stalled <- false
+		o := twoDomainOptions(func(c *server.Config) { c.OfflineMessages = fit })
+		o.Store.QueueBatches = 20
+		o.Store.Gate = func() error {
+			stops := <-stalled
+			stalled <- stops
+			if stops {
+				<-release
+			}
+			return nil
+		}
+		srv := servertest.New(t, o)
+		srv.Account(t, "juliet@example.org")
+		romeo := online(t, srv, "romeo@localhost/garden", 0)
+		settled(romeo)
+		<-stalled
+		stalled <- true
+		taken, sent := 0, 0
+		for ; sent < fit; sent++ {
+			romeo.Send(message("juliet@example.org", strconv.Itoa(sent)))
+			switch got := stanzas(t, romeo.Sync()); {
+			case len(got) == 0:
+				taken++
+			case stanza.ErrorOf(got[0]).Condition != "resource-constraint" || stanza.ErrorOf(got[0]).Type != stanza.Wait:
+				t.Fatalf("message %d: %s", sent, got[0].Raw)
+			}
+		}
+		if taken == 0 || taken > 30 {
+			t.Fatalf("%d were taken", taken)
+		}
+		<-stalled
+		stalled <- false
+		close(release)
+		settled(romeo)
+		for ; taken < fit; taken++ {
+			romeo.Send(message("juliet@example.org", strconv.Itoa(sent)))
+			sent++
+			if got := settled(romeo); len(got) > 0 {
+				t.Fatalf("with %d waiting: %q", taken, got)
+			}
+		}
+		_, got := arrive(t, srv, "juliet@example.org/balcony")
+		if n := len(bodies(t, got)); n != fit {
+			t.Errorf("she got %d", n)
+		}
+	})
+}
+
 // TestOfflineMessagesComeInOrder with the time of their first receipt, while others
 // come live, and once.
 func TestOfflineMessagesComeInOrder(t *testing.T) {
