@@ -40,7 +40,8 @@ type Origin struct {
 
 // NewOrigin returns the origin of stanzas that the server itself sends as jid.
 func NewOrigin(jid stanza.JID) *Origin {
-	return &Origin{JID: jid, Attr: stanza.AppendAttr(nil, jid.String())}
+	s := jid.String()
+	return &Origin{JID: jid, Attr: stanza.AppendAttr(make([]byte, 0, len(s)), s)} // nothing to escape, as a rule
 }
 
 // Session flags, cached in Session.flags so that the fast path reads one word.
