@@ -87,7 +87,8 @@ func TestStreamHeaderIsAnswered(t *testing.T) {
 		{"with a higher minor version", "4.7.5", streamHeader(toStream + "version='1.13'"), " version='1.0'"},
 		{"with a higher major version, which is for the client to judge", "4.7.5", streamHeader(toStream + "version='12.3'"), " version='1.0'"},
 		{"with leading zeros in its version", "4.7.5", streamHeader(toStream + "version='01.00'"), " version='1.0'"},
-		{"from somebody, who is named in the answer", "4.7.2", streamHeader("from='Juliet@localhost/b' " + toStream + "version='1.0'"), " to='juliet@localhost' "},
+		{"from somebody, who is named in the answer", "4.7.2", streamHeader("from='Juliet@localhost' " + toStream + "version='1.0'"), " to='juliet@localhost' "},
+		{"from a full JID, which a header should not name and mellium does: no 'to' in the answer", "4.7.2", streamHeader("from='juliet@localhost/b' " + toStream + "version='1.0'"), " from='localhost' version='1.0'"},
 		{"with another prefix for streams", "4.8.5", "<s:stream to='localhost' xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams' version='1.0'>", " version='1.0'"},
 		{"without a content namespace", "4.8.2", "<stream:stream to='localhost' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>", " xmlns='jabber:client'"},
 	} {

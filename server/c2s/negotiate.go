@@ -78,9 +78,11 @@ func (c *conn) open(t *server.Turn) {
 	b = append(b, server.NewID()...)
 	b = append(b, "' from='"...)
 	b = append(b, c.host.Self.Attr...)
-	if from, err := stanza.ParseJID(c.sc.Header.From); err == nil { // §4.7.2
+	if from, err := stanza.ParseJID(c.sc.Header.From); err == nil && from.IsBare() {
+		// §4.7.2. A 'from' should be the account's bare JID; the mellium library
+		// names the full one and gives up on any other answer than that or none.
 		b = append(b, "' to='"...)
-		b = stanza.AppendAttr(b, from.Bare().String())
+		b = stanza.AppendAttr(b, from.String())
 	}
 	b = append(b, "' version='1.0' xml:lang='en'>"...)
 	c.stream.DeliverNonza(t, b)
