@@ -168,7 +168,7 @@ var streamWords = map[string]string{
 	"connection-timeout":  "the server thought nobody was there",
 	"host-gone":           "the server no longer serves this domain",
 	"host-unknown":        "the server does not serve this domain",
-	"not-authorized":      "the server did not accept the login",
+	"not-authorized":      "the server no longer accepts this account",
 	"policy-violation":    "the server says a rule was broken",
 	"reset":               "the server wants a new connection",
 	"resource-constraint": "the server has no room",

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -103,6 +104,11 @@ func (a account) negotiate(ctx context.Context, conn *streamConn, place endpoint
 	if err != nil {
 		return nil, a.explainLogin(err, place)
 	}
+	// mellium takes a stream without anything left to negotiate for a session, were
+	// it one without TLS or login.
+	if need := xmpp.Secure | xmpp.Authn; session.State()&need != need {
+		return nil, fail(exitConnect, "", "logging in to %s: the server offers no way to log in", place.address)
+	}
 	c.session = session
 	c.me = session.LocalAddr()
 	c.login.mechanism = creds.mechanism
@@ -117,9 +123,15 @@ func (a account) negotiate(ctx context.Context, conn *streamConn, place endpoint
 
 // startTLS is mellium's StartTLS with a handshake that is done at once, so that
 // its errors say what they are, and with a connection that reads byte by byte.
+// It is required, whatever the server says: mellium passes over the failure of
+// what is optional, and goes on in the clear.
 func (a account) startTLS(c *client) xmpp.StreamFeature {
 	feature := xmpp.StartTLS(nil)
-	negotiate := feature.Negotiate
+	parse, negotiate := feature.Parse, feature.Negotiate
+	feature.Parse = func(ctx context.Context, d *xml.Decoder, start *xml.StartElement) (bool, any, error) {
+		_, data, err := parse(ctx, d, start)
+		return true, data, err
+	}
 	feature.Negotiate = func(ctx context.Context, session *xmpp.Session, data any) (xmpp.SessionState, io.ReadWriter, error) {
 		mask, _, err := negotiate(ctx, session, data)
 		if err != nil {

@@ -283,3 +283,23 @@ func TestServersThatMakeNoSense(t *testing.T) {
 		})
 	}
 }
+
+// TestTLSIsNeverOptional: a server that would do without TLS gets nothing in the
+// clear when TLS cannot be had.
+func TestTLSIsNeverOptional(t *testing.T) {
+	w := newWorld(t) // in --dev, where TLS is optional
+	_, other := selfSigned(t, "localhost")
+	file := filepath.Join(t.TempDir(), "other.pem")
+	if err := os.WriteFile(file, other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range [][]string{{"ping"}, {"send", juliet, "a secret"}, {"chat", juliet}} {
+		got := w.natter(romeo, "a secret\n", append(verb, "--ca", file)...)
+		if got.code != exitConnect || !strings.Contains(got.err, "its certificate is signed by nobody known here") {
+			t.Errorf("%s came to %+v", verb[0], got)
+		}
+	}
+	if got := w.natter(romeo, "", "ping"); got.code != exitOK {
+		t.Errorf("with the right authority: %+v", got)
+	}
+}
