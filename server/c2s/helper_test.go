@@ -69,6 +69,7 @@ type peer struct {
 	all []byte // everything received
 
 	wait time.Duration // for input, patience if zero
+	each func(string)  // told of what until reads
 }
 
 func (w *world) dial(t testing.TB) *peer { return newPeer(t, w.Dial()) }
