@@ -36,10 +36,11 @@ Plays scripts of XMPP conversations against a server and reports what differs.
 
 `
 
-func parseFlags(args []string, stderr io.Writer) (*flags, error) {
+// parseFlags reads the command line; help goes to stdout.
+func parseFlags(args []string, stdout io.Writer) (*flags, error) {
 	f := &flags{}
 	set := flag.NewFlagSet("natter test", flag.ContinueOnError)
-	set.SetOutput(stderr)
+	set.SetOutput(io.Discard)
 	set.StringVar(&f.host, "host", "127.0.0.1:5222", "`address` of the server's client port")
 	set.StringVar(&f.domain, "domain", "localhost", "`domain` to use where the scripts say localhost")
 	set.StringVar(&f.tls, "tls", "starttls", "starttls, direct or none")
@@ -59,27 +60,48 @@ func parseFlags(args []string, stderr io.Writer) (*flags, error) {
 	set.BoolVar(&f.tap, "tap", false, "report as TAP on standard output")
 	set.BoolVar(&f.check, "check", false, "only parse the scripts")
 	set.BoolVar(&f.verbose, "verbose", false, "show every act and every element on standard error")
-	set.Usage = func() {
-		fmt.Fprint(stderr, usage)
+	set.Usage = func() {}
+	writeUsage := func() {
+		fmt.Fprint(stdout, usage)
 		set.VisitAll(func(f *flag.Flag) {
 			name, text := flag.UnquoteUsage(f)
-			fmt.Fprintf(stderr, "  --%-24s %s\n", strings.TrimSpace(f.Name+" "+name), text)
+			if f.DefValue != "" && f.DefValue != "false" {
+				text += " (default " + f.DefValue + ")"
+			}
+			fmt.Fprintf(stdout, "  --%-20s %s\n", strings.TrimSpace(f.Name+" "+name), text)
 		})
 	}
-	if err := set.Parse(args); err != nil {
-		return nil, err
+	for len(args) > 0 { // flags may follow files
+		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+			writeUsage()
+			return nil, err
+		} else if err != nil {
+			return nil, doubleDash(err)
+		}
+		args = set.Args()
+		for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+			f.files = append(f.files, args[0])
+			args = args[1:]
+		}
 	}
-	f.files = set.Args()
 	switch {
 	case len(f.files) == 0:
-		set.Usage()
-		return nil, errors.New("no script given")
+		return nil, errors.New("it needs FILE.scs|DIRECTORY...")
 	case f.repeat < 1 || f.parallel < 1:
 		return nil, errors.New("--repeat and --parallel are at least 1")
 	case f.tls != "starttls" && f.tls != "direct" && f.tls != "none":
 		return nil, fmt.Errorf("--tls %s is none of starttls, direct, none", f.tls)
 	}
 	return f, nil
+}
+
+// doubleDash words the flag package's errors with the dashes of natter's flags.
+func doubleDash(err error) error {
+	msg := err.Error()
+	if name, ok := strings.CutPrefix(msg, "flag provided but not defined: -"); ok {
+		return fmt.Errorf("there is no flag --%s", name)
+	}
+	return errors.New(strings.NewReplacer("for flag -", "for --", "flag needs an argument: -", "this flag needs a value: --").Replace(msg))
 }
 
 // options makes the options of a play from the command line.

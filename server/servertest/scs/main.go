@@ -23,12 +23,12 @@ const (
 // returns the exit status. When ctx ends, no further script is begun and those
 // that play fail.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	f, err := parseFlags(args, stderr)
+	f, err := parseFlags(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitPassed
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "natter test:", err)
+		fmt.Fprintf(stderr, "natter test: %v\nUsage: natter test [flags] FILE.scs|DIRECTORY...\nnatter help test says more.\n", err)
 		return exitUsage
 	}
 	jobs, skipped, err := f.load()

@@ -125,8 +125,9 @@ func TestCommandRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no script", nil, "no script given"},
-		{"an unknown flag", []string{"--bogus"}, "bogus"},
+		{"no script", nil, "it needs FILE.scs"},
+		{"an unknown flag", []string{"--bogus"}, "there is no flag --bogus"},
+		{"an unknown flag behind a file", []string{"x.scs", "--bogus"}, "there is no flag --bogus"},
 		{"a file that is not there", []string{"/no/such/file.scs"}, "no such file"},
 		{"broken scripts, all of them", []string{dir}, "worse.scs:1:"},
 		{"a repeat of nothing", []string{"--repeat", "0", "x.scs"}, "at least 1"},
@@ -141,7 +142,7 @@ func TestCommandRefusesWhatItDoesNotUnderstand(t *testing.T) {
 			}
 		})
 	}
-	if status, _, stderr := command("--help"); status != exitPassed || !strings.Contains(stderr, "--pass-presence") {
+	if status, out, stderr := command("--help"); status != exitPassed || !strings.Contains(out, "--pass-presence") {
 		t.Errorf("help: status %d, %s", status, stderr)
 	}
 }
