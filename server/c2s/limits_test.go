@@ -78,7 +78,7 @@ func TestEndlessElementIsRefused(t *testing.T) {
 				if strings.HasPrefix(row.what, "10 MB of text") && !strings.Contains(last, "<stanza-too-big xmlns='urn:xmpp:errors'/>") {
 					t.Errorf("answered %s", last)
 				}
-				if got := live() - heap; got > 2<<20 {
+				if got := live() - heap; got > inUse {
 					t.Errorf("%d bytes more are in use", got)
 				}
 				// What input is gathered in doubles as it grows.

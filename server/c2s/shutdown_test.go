@@ -2,7 +2,6 @@ package c2s_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -136,7 +135,6 @@ func TestShutdownFlushesAcks(t *testing.T) {
 type disk struct {
 	mu    sync.Mutex
 	open  chan struct{} // closed while it works
-	err   error
 	calls int
 }
 
@@ -156,7 +154,7 @@ func (d *disk) gate() error {
 	<-open
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.err
+	return nil
 }
 
 // stall has transactions wait until mend.
@@ -166,19 +164,9 @@ func (d *disk) stall() {
 	d.mu.Unlock()
 }
 
-// fail has transactions fail until mend.
-func (d *disk) fail() {
-	d.mu.Lock()
-	d.err = errDisk
-	d.mu.Unlock()
-}
-
-var errDisk = errors.New("the disk is read-only")
-
 func (d *disk) mend() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.err = nil
 	select {
 	case <-d.open:
 	default:
