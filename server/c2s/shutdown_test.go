@@ -152,8 +152,6 @@ func (d *disk) gate() error {
 	d.calls++
 	d.mu.Unlock()
 	<-open
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	return nil
 }
 
