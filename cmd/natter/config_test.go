@@ -112,6 +112,7 @@ func TestWrongConfigFiles(t *testing.T) {
 		{"a time is no switch", "idle = true\n", "natter.toml:1: idle: "},
 		{"a path is not empty", "data = \"\"\n", "natter.toml:1: data: it is empty"},
 		{"a domain is one", "domains = [\"juliet@localhost\"]\n", `"juliet@localhost" is not a domain`},
+		{"a domain is given once", "domains = [\"a.example\", \"A.example\"]\n", "the domain a.example is there twice"},
 		{"an administrator has a name", "admins = [\"localhost\"]\n", `the administrator "localhost" is not an address`},
 		{"a log level is one of four", "log_level = \"loud\"\n", `log_level is "loud"`},
 		{"a network is one", "metrics_from = [\"10.0.0.0/99\"]\n", `"10.0.0.0/99" is neither an address nor a network`},

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 
 	"natter/stanza"
 )
@@ -74,6 +75,9 @@ func (o *options) complete() error {
 			return fmt.Errorf("%q is not a domain", d)
 		}
 		o.Server.Domains[i] = j.Domain()
+		if slices.Contains(o.Server.Domains[:i], j.Domain()) {
+			return fmt.Errorf("the domain %s is there twice", j.Domain())
+		}
 	}
 	if o.Server.Dev {
 		o.Server.Register = true
