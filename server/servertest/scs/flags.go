@@ -86,7 +86,7 @@ func parseFlags(args []string, stdout io.Writer) (*flags, error) {
 	}
 	switch {
 	case len(f.files) == 0:
-		return nil, errors.New("it needs FILE.scs|DIRECTORY...")
+		return nil, errors.New("it needs a FILE.scs or a DIRECTORY")
 	case f.repeat < 1 || f.parallel < 1:
 		return nil, errors.New("--repeat and --parallel are at least 1")
 	case f.tls != "starttls" && f.tls != "direct" && f.tls != "none":

@@ -125,7 +125,7 @@ func TestCommandRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no script", nil, "it needs FILE.scs"},
+		{"no script", nil, "it needs a FILE.scs"},
 		{"an unknown flag", []string{"--bogus"}, "there is no flag --bogus"},
 		{"an unknown flag behind a file", []string{"x.scs", "--bogus"}, "there is no flag --bogus"},
 		{"a file that is not there", []string{"/no/such/file.scs"}, "no such file"},
