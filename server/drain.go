@@ -54,6 +54,23 @@ func (a *Account) launch(d *drainage) {
 	srv.goroutines.Go(func() { srv.Do(func(t *Turn) { a.drain(t, d) }) })
 }
 
+// holdDrain has what comes for the account line up behind messages that wait,
+// until one of its restored sessions is resumed and drains them. The account must
+// be locked.
+func (a *Account) holdDrain() {
+	if a.spool.count == 0 || a.spool.drain != nil {
+		return
+	}
+	for _, s := range a.sessions {
+		if on, priority := a.Available(s); on && priority >= 0 {
+			a.spool.drain = &drainage{session: s}
+			a.Set(AccountDraining, true)
+			s.Set(SessionSlow)
+			return
+		}
+	}
+}
+
 // drain delivers page after page until nothing is left, then lets the account
 // go back to live delivery. It pauses when the session loses its connection, and
 // ends with the session or the server.

@@ -115,6 +115,7 @@ func (h *Host) Restore(ctx context.Context, t *Turn, local, id string, state []b
 		}
 	}
 	a.retarget()
+	a.holdDrain()
 	return s, a.again(records), nil
 }
 
@@ -270,6 +271,7 @@ func (srv *Server) sweepOwner(ctx context.Context, owner string, alive func(sess
 	if err == nil {
 		e.account.mu.Lock()
 		e.account.spool.count, e.account.spool.bytes = n, size
+		e.account.holdDrain()
 		e.account.spool.restored = nil // every session that was to be restored is
 		e.account.mu.Unlock()
 	}
