@@ -3,6 +3,7 @@ package server_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"natter/server/servertest"
@@ -66,6 +67,7 @@ func TestHeartbeat(t *testing.T) {
 			if d := time.Since(asked); d < time.Minute || d > time.Minute+slack {
 				t.Errorf("it is given up after %v", d)
 			}
+			synctest.Wait() // the connection goes before the session does
 			if s := srv.Core.Session("juliet@localhost/balcony"); (s != nil) != row.stays {
 				t.Errorf("the session is there: %v", s != nil)
 			}
