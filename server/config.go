@@ -31,6 +31,11 @@ type Config struct {
 	// is made, with a random password, when there are no accounts yet.
 	Admins []string
 
+	// PublicURL is where the HTTP listeners are reached from outside when that is
+	// not where they listen, as behind a proxy: https://chat.example.org, without
+	// a path.
+	PublicURL string
+
 	// OfflineMessages and OfflineBytes bound what waits for an absent account.
 	OfflineMessages int
 	OfflineBytes    int64

@@ -128,6 +128,7 @@ func (h *Host) use(modules []*Module) {
 		}
 		if m.Service != nil {
 			h.services[m.Service.Prefix+"."+h.Name] = m.Service
+			m.Items = append(m.Items, Item{JID: m.Service.Prefix + "." + h.Name, Name: m.Service.Name})
 		}
 	}
 }

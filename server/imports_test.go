@@ -46,7 +46,7 @@ func mayImport(pkg, imported string) bool {
 		return in("server") || strings.HasPrefix(imported, "server/xep/")
 	case strings.HasPrefix(pkg, "server/xep/"):
 		// Extensions know the core and the helpers they share, not each other.
-		return in("stanza", "server", "server/store", "server/xep/disco", "server/xep/forms", "server/xep/rsm", "server/xep/pubsub")
+		return in("stanza", "server", "server/store", "server/xep/disco", "server/xep/forms", "server/xep/rsm", "server/xep/pubsub", "server/xep/archive")
 	case pkg == "server/servertest":
 		return !strings.HasPrefix(imported, "cmd/")
 	case strings.HasPrefix(pkg, "cmd/"):

@@ -185,6 +185,13 @@ func (srv *Server) stanzaError(err error) *stanza.Error {
 	return e
 }
 
+// Request returns a stanza as a request to be answered by a service of the host,
+// with its payload; to is the address it came to. The stanza is an IQ of type get
+// or set, which the router has checked.
+func (h *Host) Request(t *Turn, o *Origin, to stanza.JID, st *stanza.Stanza) *IQ {
+	return &IQ{Turn: t, Host: h, Origin: o, To: to, Stanza: st, Payload: st.ChildAt(0)}
+}
+
 // handleIQ answers a request for the host or for an account.
 func (h *Host) handleIQ(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, kind Address, a *Account) {
 	q := &IQ{Turn: t, Host: h, Origin: o, Account: a, To: to, Stanza: st}

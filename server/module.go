@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/http"
 	"strings"
 	"time"
 
@@ -19,6 +20,18 @@ type Module struct {
 	Features        []string // announced by the host (XEP-0030)
 	AccountFeatures []string // announced by each account's bare JID
 	Items           []Item   // disco items of the host
+	// Identities and AccountIdentities are what the host, or each account, is
+	// beside a server and an account (XEP-0030 §3.1).
+	Identities, AccountIdentities []Identity
+	// Forms are extended information about the host (XEP-0128): whole <x/>
+	// elements of jabber:x:data, as package forms makes them.
+	Forms func() [][]byte
+	// AccountItems appends the <item/>s that an account has for asker
+	// (XEP-0030 §4); the account is not locked. AccountNode answers disco#info
+	// about one of the account's nodes with the content of <query/>, nil when it is
+	// not one of the module's.
+	AccountItems func(t *Turn, a *Account, asker stanza.JID, dst []byte) ([]byte, error)
+	AccountNode  func(t *Turn, a *Account, asker stanza.JID, node string) ([]byte, error)
 
 	// StreamFeatures are whole elements announced to an authenticated stream.
 	StreamFeatures []string
@@ -48,6 +61,11 @@ type Module struct {
 	Remove func(a *Account, b *store.Batch)
 	// Service serves a host of its own below the module's host.
 	Service *Service
+	// HTTP is what the module serves on the host's HTTP and HTTPS listeners.
+	HTTP []HTTPRoute
+	// On is told of events of the host (events.go); it must not block on the
+	// network. The account is not locked.
+	On func(t *Turn, e Event)
 	// SessionState saves and restores what the module keeps with a session
 	// over a restart; Restore is called before the session is shared.
 	SaveSession    func(s *Session) []byte
@@ -57,10 +75,24 @@ type Module struct {
 // Item is a disco item (XEP-0030 §4) of the host, or of the host's node Parent.
 type Item struct{ Parent, JID, Node, Name string }
 
-// Service is an address below the host that takes its own stanzas.
+// Identity is what an entity is (XEP-0030 §3.1).
+type Identity struct{ Category, Type, Name string }
+
+// Service is an address below the host that takes its own stanzas. It is a disco
+// item of the host.
 type Service struct {
 	Prefix string // "conference"
-	Route  func(t *Turn, o *Origin, to stanza.JID, st *stanza.Stanza)
+	Name   string // for people, in the disco item
+	// Route takes every stanza for the service's domain and all addresses at
+	// it. Requests are best answered through Host.Request. Answers to what was
+	// asked with Server.Ask do not come here.
+	Route func(t *Turn, o *Origin, to stanza.JID, st *stanza.Stanza)
+}
+
+// HTTPRoute is a pattern of http.ServeMux, without a host, and its handler.
+type HTTPRoute struct {
+	Pattern string
+	Handler http.Handler
 }
 
 // NonzaHandler handles a top-level element that is not a stanza, from a session.

@@ -36,7 +36,7 @@ func (srv *Server) Route(t *Turn, o *Origin, st *stanza.Stanza) {
 		return
 	}
 	if s := srv.service(to.Domain()); s != nil {
-		s.Route(t, o, to, st)
+		srv.toService(t, o, s, to, st)
 		return
 	}
 	// Federation is not built: nobody beyond this server can be reached.
@@ -119,6 +119,30 @@ func (srv *Server) recipient(o *Origin, raw []byte) (stanza.JID, error) {
 	return parseAddr(raw)
 }
 
+// toService hands a stanza to a service, past the sender's hooks.
+func (srv *Server) toService(t *Turn, o *Origin, s *Service, to stanza.JID, st *stanza.Stanza) {
+	if st.Kind == stanza.IQ {
+		if err := checkIQ(st); err != nil {
+			srv.Bounce(t, o, st, srv.stanzaError(err))
+			return
+		}
+		if (st.Type == stanza.Result || st.Type == stanza.TypeError) && srv.answered(t, o, to, st) {
+			return
+		}
+	}
+	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Stamp: &stanza.Stamp{From: o.Attr, To: normalTo(st, to), Lang: o.Lang}}
+	if st.Kind == stanza.Message {
+		p.Hints = examine(st)
+	}
+	if st.Kind != stanza.Presence && !srv.run(FromAccount, &p) { // presence has passed them: see outgoing
+		return
+	}
+	s.Route(t, o, to, st)
+	if st.Kind == stanza.Message {
+		srv.run(Sent, &p)
+	}
+}
+
 func (srv *Server) service(domain string) *Service {
 	for _, h := range srv.hosts {
 		if s := h.services[domain]; s != nil {
@@ -133,7 +157,8 @@ func (h *Host) routeHost(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID) {
 	switch st.Kind {
 	case stanza.IQ:
 		if st.Type == stanza.Result || st.Type == stanza.TypeError {
-			return // answers to our own pings: the stream has seen them
+			h.Server.answered(t, o, to, st) // answers to heartbeats: the stream has seen them
+			return
 		}
 		h.handleIQ(t, o, st, to, AtHost, nil)
 	case stanza.Message:
@@ -185,6 +210,7 @@ func (h *Host) iqToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID,
 	}
 	if to.IsBare() {
 		if !request {
+			srv.answered(t, o, to, st)
 			return
 		}
 		kind := AtAccount

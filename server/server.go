@@ -11,7 +11,7 @@
 //  1. Host.names, registry shards (held for a map operation only)
 //  2. Account.mu
 //  3. a stream's lock (server/c2s)
-//  4. the store's queue
+//  4. the store's queue, Server.asked
 //
 // A registry shard's lock may be taken under an account's for one map operation.
 // No lock is held across a write to a socket or a read from the store. A
@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"natter/server/auth"
@@ -42,6 +43,8 @@ type Server struct {
 
 	hosts map[string]*Host
 	reg   *registry
+	asked asked
+	sites atomic.Pointer[sites]
 
 	ctx        context.Context
 	cancel     context.CancelFunc

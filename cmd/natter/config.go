@@ -69,6 +69,7 @@ func defaultOptions() *options {
 // example instead.
 var noDefault = map[string]string{
 	"control": `"/run/natter/control.sock"`, "cert": `"/etc/natter/fullchain.pem"`, "key": `"/etc/natter/privkey.pem"`,
+	"public_url": `"https://chat.example.org"`,
 }
 
 // configFile is the configuration file with everything commented out.

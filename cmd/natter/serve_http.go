@@ -16,6 +16,26 @@ import (
 // maxHTTP bounds the HTTP connections of one listener.
 const maxHTTP = 1000
 
+// sites returns the URLs of the HTTP listeners, "" where there is none: with the
+// name of the first domain, and the port unless it is the usual one.
+func (o *options) sites(sockets sockets) (plain, secure string) {
+	at := func(name, usual string) string {
+		ln := sockets[name]
+		if ln == nil {
+			return ""
+		}
+		_, port, err := net.SplitHostPort(ln.Addr().String())
+		if err != nil {
+			return ""
+		}
+		if port == usual {
+			return name + "://" + o.Server.Domains[0]
+		}
+		return name + "://" + net.JoinHostPort(o.Server.Domains[0], port)
+	}
+	return at("http", "80"), at("https", "443")
+}
+
 // serveHTTP serves the site on the HTTP listeners and returns what stops it.
 func serveHTTP(site *web.Site, sockets sockets, cfg *tls.Config, log *slog.Logger) func(context.Context) {
 	srv := &http.Server{

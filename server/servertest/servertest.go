@@ -21,6 +21,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ import (
 	"natter/server/c2s"
 	"natter/server/cert"
 	"natter/server/store"
+	"natter/server/web"
 	"natter/server/xep"
 	"natter/stanza"
 
@@ -46,6 +48,7 @@ type Server struct {
 	Clients *c2s.Server
 	Store   *store.Store
 	Certs   *cert.Source
+	Site    *web.Site // what the HTTP listeners serve
 
 	mu sync.Mutex // accounts are made one at a time
 }
@@ -110,6 +113,7 @@ func Start(o Options, log io.Writer) (*Server, error) {
 	}
 	s := &Server{Core: core, Store: db, Certs: certs}
 	s.Clients = c2s.New(core, certs.Config("xmpp-client"))
+	s.Site = web.New(core, s.Clients, web.Options{})
 	if err := s.Clients.Restore(context.Background()); err != nil {
 		s.Close()
 		return nil, err
@@ -190,4 +194,14 @@ func (s *Server) Listen(t testing.TB) net.Addr {
 	}
 	s.Clients.Listen(l, false)
 	return l.Addr()
+}
+
+// HTTP serves the server's site on a loopback port for as long as the test lasts,
+// and returns its URL, without a slash at the end; the server knows it by that.
+func (s *Server) HTTP(t testing.TB) string {
+	t.Helper()
+	site := httptest.NewServer(s.Site)
+	t.Cleanup(site.Close)
+	s.Core.SetSites(site.URL, "")
+	return site.URL
 }

@@ -1,11 +1,12 @@
-// Package web serves everything natter speaks over HTTP, on one mux: /healthz
-// and /metrics.
+// Package web serves everything natter speaks over HTTP: /healthz, /metrics, and
+// what the modules of each host serve.
 package web
 
 import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +26,7 @@ type Site struct {
 	clients *c2s.Server
 	version string
 	started time.Time
-	mux     *http.ServeMux
+	muxes   map[string]*http.ServeMux // by host
 	health  health
 
 	draining    atomic.Bool
@@ -34,16 +35,41 @@ type Site struct {
 
 // New returns the site of a server.
 func New(core *server.Server, clients *c2s.Server, o Options) *Site {
-	s := &Site{core: core, clients: clients, version: o.Version, started: time.Now(), mux: http.NewServeMux()}
+	s := &Site{core: core, clients: clients, version: o.Version, started: time.Now(), muxes: make(map[string]*http.ServeMux)}
 	s.health.core = core
 	s.SetMetricsFrom(o.MetricsFrom)
-	s.mux.HandleFunc("GET /healthz", s.serveHealth)
-	s.mux.Handle("GET /metrics", s.metricsHandler())
+	for _, name := range core.Config.Domains {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /healthz", s.serveHealth)
+		mux.Handle("GET /metrics", s.metricsHandler())
+		h := core.Host(name)
+		for _, m := range h.Modules {
+			for _, route := range m.HTTP {
+				mux.Handle(route.Pattern, route.Handler)
+			}
+		}
+		s.muxes[h.Name] = mux
+	}
 	return s
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.muxes[s.host(r).Name].ServeHTTP(w, r)
+}
+
+// host returns the host that a request is for: the one its Host header names, or
+// the default one.
+func (s *Site) host(r *http.Request) *server.Host {
+	name, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		name = r.Host
+	}
+	if h := s.core.Host(strings.ToLower(name)); h != nil {
+		return h
+	}
+	return s.core.Default()
+}
 
 // Drain has /healthz say that the server is about to stop.
 func (s *Site) Drain() { s.draining.Store(true) }

@@ -8,10 +8,6 @@
 package disco
 
 import (
-	"bytes"
-	"crypto/sha1"
-	"encoding/base64"
-	"slices"
 	"sync"
 
 	"natter/server"
@@ -27,9 +23,6 @@ const (
 
 // node is the name of the software in the capabilities (XEP-0115 §4).
 const node = "urn:natter:server"
-
-// Identity is what an entity is (XEP-0030 §3.1).
-type Identity struct{ Category, Type, Name string }
 
 type module struct {
 	host *server.Host
@@ -58,10 +51,17 @@ func New(h *server.Host) *server.Module {
 // prepare makes what never changes while the server runs.
 func (m *module) prepare() {
 	m.once.Do(func() {
-		ids := []Identity{{"server", "im", "natter"}}
+		ids := []server.Identity{{Category: "server", Type: "im", Name: "natter"}}
+		var xs [][]byte
+		for _, mod := range m.host.Modules {
+			ids = append(ids, mod.Identities...)
+			if mod.Forms != nil {
+				xs = append(xs, mod.Forms()...)
+			}
+		}
 		features := m.host.Features(false)
-		m.ver = verification(ids, features)
-		m.info = appendInfo(nil, ids, features)
+		m.ver = Verification(ids, features, xs)
+		m.info = AppendInfo(nil, ids, features, xs...)
 	})
 }
 
@@ -80,7 +80,7 @@ func (m *module) hostInfo(q *server.IQ) error {
 	if n != "" && n != node+"#"+m.ver {
 		return stanza.ItemNotFound("the server has no such node")
 	}
-	q.Reply(q.Turn, query(NSInfo, n, m.info))
+	q.Reply(q.Turn, Query(NSInfo, n, m.info))
 	return nil
 }
 
@@ -100,7 +100,7 @@ func (m *module) hostItems(q *server.IQ) error {
 	if !known {
 		return stanza.ItemNotFound("the server has no such node")
 	}
-	q.Reply(q.Turn, query(NSItems, n, b))
+	q.Reply(q.Turn, Query(NSItems, n, b))
 	return nil
 }
 
@@ -113,15 +113,36 @@ func (m *module) accountInfo(q *server.IQ) error {
 	case !q.Account.SeenBy(q.Origin.JID):
 		return stanza.ServiceUnavailable("")
 	case n != "":
-		return stanza.ItemNotFound("the account has no such node")
+		return m.accountNode(q, n)
 	}
-	ids := []Identity{{"account", "registered", ""}}
-	q.Reply(q.Turn, query(NSInfo, "", appendInfo(nil, ids, m.host.Features(true))))
+	ids := []server.Identity{{Category: "account", Type: "registered"}}
+	for _, mod := range m.host.Modules {
+		ids = append(ids, mod.AccountIdentities...)
+	}
+	q.Reply(q.Turn, Query(NSInfo, "", AppendInfo(nil, ids, m.host.Features(true))))
 	return nil
 }
 
-// accountItems lists an account's available resources (XEP-0030 §4.2 leaves it
-// open) to nobody: presence tells those who may know.
+// accountNode describes one of an account's nodes, which some module knows.
+func (m *module) accountNode(q *server.IQ, node string) error {
+	for _, mod := range m.host.Modules {
+		if mod.AccountNode == nil {
+			continue
+		}
+		b, err := mod.AccountNode(q.Turn, q.Account, q.Origin.JID, node)
+		if err != nil {
+			return err
+		}
+		if b != nil {
+			q.Reply(q.Turn, Query(NSInfo, node, b))
+			return nil
+		}
+	}
+	return stanza.ItemNotFound("the account has no such node")
+}
+
+// accountItems lists what modules keep with an account. Available resources
+// (XEP-0030 §4.2 leaves it open) are not listed: presence tells those who may know.
 func (m *module) accountItems(q *server.IQ) error {
 	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
 	switch {
@@ -130,39 +151,16 @@ func (m *module) accountItems(q *server.IQ) error {
 	case n != "":
 		return stanza.ItemNotFound("the account has no such node")
 	}
-	q.Reply(q.Turn, query(NSItems, "", nil))
+	var b []byte
+	for _, mod := range m.host.Modules {
+		if mod.AccountItems == nil {
+			continue
+		}
+		var err error
+		if b, err = mod.AccountItems(q.Turn, q.Account, q.Origin.JID, b); err != nil {
+			return err
+		}
+	}
+	q.Reply(q.Turn, Query(NSItems, "", b))
 	return nil
-}
-
-func query(ns, node string, inner []byte) []byte {
-	b := stanza.AppendOpen(nil, "query", "xmlns", ns, "node", node)
-	return stanza.AppendClose(append(b, inner...), "query")
-}
-
-func appendInfo(b []byte, ids []Identity, features []string) []byte {
-	for _, id := range ids {
-		b = stanza.AppendEmpty(b, "identity", "category", id.Category, "type", id.Type, "name", id.Name)
-	}
-	for _, f := range features {
-		b = stanza.AppendEmpty(b, "feature", "var", f)
-	}
-	return b
-}
-
-// verification is the hash of XEP-0115 §5.1, for identities without xml:lang and
-// no forms.
-func verification(ids []Identity, features []string) string {
-	var parts, fs []string
-	for _, id := range ids {
-		parts = append(parts, id.Category+"/"+id.Type+"//"+id.Name)
-	}
-	fs = append(fs, features...)
-	slices.Sort(parts)
-	slices.Sort(fs)
-	var s bytes.Buffer
-	for _, p := range append(parts, fs...) {
-		s.WriteString(p + "<")
-	}
-	sum := sha1.Sum(s.Bytes())
-	return base64.StdEncoding.EncodeToString(sum[:])
 }

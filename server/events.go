@@ -1,0 +1,35 @@
+package server
+
+// EventKind says what happened.
+type EventKind uint8
+
+const (
+	// AvatarChanged: the account's picture changed; Hash is its SHA-1 in hex, ""
+	// for none. Data is the picture when it is at hand and Type its media type.
+	AvatarChanged EventKind = iota + 1
+	// AccountRemoved: the account is going, its sessions have been told to end.
+	AccountRemoved
+	// ContactsChanged: who sees the account's presence, or in which groups they
+	// are, changed.
+	ContactsChanged
+)
+
+// Event is something that modules tell each other without knowing each other.
+type Event struct {
+	Kind    EventKind
+	Account *Account
+	By      string // module that tells it
+	Hash    string
+	Type    string
+	Data    []byte
+}
+
+// Tell tells every module of the host of an event, in their order, but for the one
+// that tells it. The account must not be locked.
+func (h *Host) Tell(t *Turn, e Event) {
+	for _, m := range h.Modules {
+		if m.On != nil && m.Name != e.By {
+			m.On(t, e)
+		}
+	}
+}
