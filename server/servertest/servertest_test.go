@@ -54,6 +54,7 @@ func TestQuietClientIsPingedAndGivenUp(t *testing.T) {
 		if d := time.Since(start); d < 6*time.Minute {
 			t.Fatalf("given up after %v", d)
 		}
+		synctest.Wait() // the connection goes before the session does
 		if srv.Core.Session("juliet@localhost/balcony") != nil {
 			t.Fatal("the session is still there")
 		}
