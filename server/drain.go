@@ -17,6 +17,11 @@ const drainPage = 100
 type drainage struct {
 	session *Session
 	active  bool // its goroutine runs
+
+	// wanted ends with the drain, so that what its goroutine is about to read for
+	// nobody does not keep others from reading.
+	wanted context.Context
+	end    context.CancelFunc
 }
 
 // startDrain begins to deliver offline messages to s, if some wait and nobody
@@ -42,6 +47,7 @@ func (a *Account) lineUp(s *Session) *drainage {
 		d.session.Clear(SessionSlow)
 	}
 	d := &drainage{session: s, active: true}
+	d.wanted, d.end = context.WithCancel(a.Host.Server.ctx)
 	a.spool.drain = d
 	a.Set(AccountDraining, true)
 	s.Set(SessionSlow)
@@ -63,7 +69,7 @@ func (a *Account) holdDrain() {
 	}
 	for _, s := range a.sessions {
 		if on, priority := a.Available(s); on && priority >= 0 {
-			a.spool.drain = &drainage{session: s}
+			a.spool.drain = &drainage{session: s, end: func() {}}
 			a.Set(AccountDraining, true)
 			s.Set(SessionSlow)
 			return
@@ -75,10 +81,11 @@ func (a *Account) holdDrain() {
 // go back to live delivery. It pauses when the session loses its connection, and
 // ends with the session or the server.
 func (a *Account) drain(t *Turn, d *drainage) {
+	defer d.end()
 	for {
-		page, err := a.waiting(t)
+		page, err := a.waiting(d.wanted, t)
 		switch {
-		case t.srv.ctx.Err() != nil:
+		case d.wanted.Err() != nil:
 			return
 		case err != nil:
 			t.srv.Log.Error("offline messages not read", "account", a.Bare, "err", err)
@@ -165,10 +172,10 @@ func (a *Account) pauseDrain(d *drainage) bool {
 
 // waiting reads the next messages that wait for no session, once everything
 // enqueued before is on disk.
-func (a *Account) waiting(t *Turn) ([]store.SpoolRecord, error) {
+func (a *Account) waiting(ctx context.Context, t *Turn) ([]store.SpoolRecord, error) {
 	t.Flush()
 	srv := t.srv
-	ctx, cancel := context.WithTimeout(srv.ctx, srv.Config.StoreTimeout)
+	ctx, cancel := context.WithTimeout(ctx, srv.Config.StoreTimeout)
 	defer cancel()
 	done := make(chan error, 1)
 	srv.Store.Barrier(func(err error) { done <- err })
@@ -249,6 +256,7 @@ func (a *Account) endDrain(s *Session) {
 	if d := a.spool.drain; d == nil || d.session != s {
 		return
 	}
+	a.spool.drain.end()
 	a.spool.drain = nil
 	a.Set(AccountDraining, false)
 	s.Clear(SessionSlow)
