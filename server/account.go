@@ -19,12 +19,13 @@ const (
 	AccountInactive                    // a session is inactive (XEP-0352)
 	AccountDraining                    // offline messages are being delivered
 	AccountArchive                     // messages are archived
+	AccountPush                        // a device wants to be woken (XEP-0357)
 )
 
 // accountFlagNames say what the flags mean, from the lowest bit up.
 var accountFlagNames = [...]string{
 	"the account blocks somebody", "a session wants carbons", "a session is inactive",
-	"offline messages are being delivered", "the account archives",
+	"offline messages are being delivered", "the account archives", "a device wants to be woken",
 }
 
 // Account is one account of a host while somebody needs it: loaded at the first

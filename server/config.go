@@ -36,6 +36,10 @@ type Config struct {
 	// a path.
 	PublicURL string
 
+	// PushContent is what push services are told of what wakes a phone: "none",
+	// but that something came; "sender", who it is from; or "all", the text too.
+	PushContent string
+
 	// OfflineMessages and OfflineBytes bound what waits for an absent account.
 	OfflineMessages int
 	OfflineBytes    int64
@@ -77,6 +81,7 @@ type Config struct {
 
 // Defaults returns cfg with defaults for what is zero.
 func Defaults(cfg Config) Config {
+	def(&cfg.PushContent, "none")
 	def(&cfg.OfflineMessages, 1000)
 	def(&cfg.OfflineBytes, 10<<20)
 	def(&cfg.RosterItems, 10_000)

@@ -27,11 +27,13 @@ type Module struct {
 	// elements of jabber:x:data, as package forms makes them.
 	Forms func() [][]byte
 	// AccountItems appends the <item/>s that an account has for asker
-	// (XEP-0030 §4); the account is not locked. AccountNode answers disco#info
-	// about one of the account's nodes with the content of <query/>, nil when it is
-	// not one of the module's.
+	// (XEP-0030 §4); the account is not locked.
 	AccountItems func(t *Turn, a *Account, asker stanza.JID, dst []byte) ([]byte, error)
-	AccountNode  func(t *Turn, a *Account, asker stanza.JID, node string) ([]byte, error)
+	// Node answers disco about a node of the host, or of q.Account where that is
+	// set, for who may see the account: with the content of <query/>, what the node
+	// is, or with items what it has. It returns nil when the node is not the
+	// module's.
+	Node func(q *IQ, node string, items bool) ([]byte, error)
 
 	// StreamFeatures are whole elements announced to an authenticated stream.
 	StreamFeatures []string
@@ -61,6 +63,8 @@ type Module struct {
 	Remove func(a *Account, b *store.Batch)
 	// Service serves a host of its own below the module's host.
 	Service *Service
+	// Commands are what people may have done by a form (XEP-0050).
+	Commands []Command
 	// HTTP is what the module serves on the host's HTTP and HTTPS listeners.
 	HTTP []HTTPRoute
 	// On is told of events of the host (events.go); it must not block on the

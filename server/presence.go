@@ -182,7 +182,7 @@ func (h *Host) presenceToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanz
 		}
 		return
 	}
-	if a.Has(AccountBlocks) {
+	if a.Has(AccountBlocks | AccountPush) {
 		p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stanza.Stamp{}}
 		if !srv.run(ToAccount, &p) {
 			return

@@ -96,7 +96,7 @@ func (srv *Server) senderFlags(o *Origin) uint32 {
 	if o.Session == nil {
 		return 0
 	}
-	return o.Session.Account.flags.Load() &^ AccountInactive
+	return o.Session.Account.flags.Load() &^ (AccountInactive | AccountPush)
 }
 
 // triggered reports whether a child of st is in a namespace that a hook of the

@@ -78,7 +78,7 @@ func (m *module) hostInfo(q *server.IQ) error {
 	m.prepare()
 	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
 	if n != "" && n != node+"#"+m.ver {
-		return stanza.ItemNotFound("the server has no such node")
+		return m.node(q, NSInfo, n)
 	}
 	q.Reply(q.Turn, Query(NSInfo, n, m.info))
 	return nil
@@ -98,7 +98,7 @@ func (m *module) hostItems(q *server.IQ) error {
 		}
 	}
 	if !known {
-		return stanza.ItemNotFound("the server has no such node")
+		return m.node(q, NSItems, n)
 	}
 	q.Reply(q.Turn, Query(NSItems, n, b))
 	return nil
@@ -113,7 +113,7 @@ func (m *module) accountInfo(q *server.IQ) error {
 	case !q.Account.SeenBy(q.Origin.JID):
 		return stanza.ServiceUnavailable("")
 	case n != "":
-		return m.accountNode(q, n)
+		return m.node(q, NSInfo, n)
 	}
 	ids := []server.Identity{{Category: "account", Type: "registered"}}
 	for _, mod := range m.host.Modules {
@@ -123,22 +123,22 @@ func (m *module) accountInfo(q *server.IQ) error {
 	return nil
 }
 
-// accountNode describes one of an account's nodes, which some module knows.
-func (m *module) accountNode(q *server.IQ, node string) error {
+// node answers about a node of the host or of an account, which some module knows.
+func (m *module) node(q *server.IQ, ns, node string) error {
 	for _, mod := range m.host.Modules {
-		if mod.AccountNode == nil {
+		if mod.Node == nil {
 			continue
 		}
-		b, err := mod.AccountNode(q.Turn, q.Account, q.Origin.JID, node)
+		b, err := mod.Node(q, node, ns == NSItems)
 		if err != nil {
 			return err
 		}
 		if b != nil {
-			q.Reply(q.Turn, Query(NSInfo, node, b))
+			q.Reply(q.Turn, Query(ns, node, b))
 			return nil
 		}
 	}
-	return stanza.ItemNotFound("the account has no such node")
+	return stanza.ItemNotFound("there is no such node")
 }
 
 // accountItems lists what modules keep with an account. Available resources
@@ -149,7 +149,7 @@ func (m *module) accountItems(q *server.IQ) error {
 	case !q.Account.SeenBy(q.Origin.JID):
 		return stanza.ServiceUnavailable("")
 	case n != "":
-		return stanza.ItemNotFound("the account has no such node")
+		return m.node(q, NSItems, n)
 	}
 	var b []byte
 	for _, mod := range m.host.Modules {
