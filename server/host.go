@@ -28,6 +28,7 @@ type Host struct {
 	hooks    [stages][]Hook
 	triggers map[string]struct{} // namespaces that hooks wait for
 	services map[string]*Service
+	ids      archiveIDs
 
 	loads singleflight.Group
 	names names

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"strconv"
-
 	"natter/presence"
 	"natter/server/store"
 	"natter/stanza"
@@ -281,11 +279,7 @@ func (p *Passage) Forward(dst []byte, by *Account) []byte {
 // appendStanzaID appends <stanza-id/> with the account as the one who gave the
 // id (XEP-0359 §3).
 func (a *Account) appendStanzaID(b []byte, id uint64) []byte {
-	b = append(b, `<stanza-id xmlns='urn:xmpp:sid:0' by='`...)
-	b = append(b, a.Self.Attr...)
-	b = append(b, `' id='`...)
-	b = strconv.AppendUint(b, id, 10)
-	return append(b, `'/>`...)
+	return a.Host.AppendStanzaID(b, a.Bare, id)
 }
 
 // forged adds to cut the spans of children that only this server may have

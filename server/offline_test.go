@@ -194,9 +194,15 @@ func logged(t *testing.T, srv *servertest.Server, got []string) (n int) {
 			continue
 		}
 		text, _ := st.ChildAttr(c, "id")
-		id, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
+		by, _ := st.ChildAttr(c, "by")
+		id, ok := srv.Core.Default().ParseArchiveID(by, text)
+		for _, h := range []string{"localhost", "example.org"} {
+			if host := srv.Core.Host(h); host != nil && !ok {
+				id, ok = host.ParseArchiveID(by, text)
+			}
+		}
+		if !ok {
+			t.Fatalf("stanza-id %s of %s", text, by)
 		}
 		if _, ok, err := srv.Store.GetRecord(t.Context(), id); err != nil {
 			t.Fatal(err)

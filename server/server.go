@@ -145,6 +145,9 @@ func (srv *Server) newHost(name string, modules Modules) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("domain %s: its secret: %w", h.Name, err)
 	}
+	if h.ids, err = newArchiveIDs(secret); err != nil {
+		return nil, fmt.Errorf("domain %s: its archives' ids: %w", h.Name, err)
+	}
 	h.Auth = &auth.Config{Domain: h.Name, Secret: secret, Lookup: h.credentials}
 	if !srv.Config.NoLimits {
 		h.Auth.Throttle = auth.NewThrottle()

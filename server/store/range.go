@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 )
 
@@ -47,6 +48,7 @@ type ranger struct {
 	peer          int64  // of with, if that is set
 	res           uint32 // of with, if that is a full JID, else 0
 	n             int
+	bytes         int // what is left of RangeQuery.Bytes; math.MaxInt for no bound
 	reverse       bool
 
 	tail []tailEntry
@@ -54,7 +56,10 @@ type ranger struct {
 }
 
 func newRanger(q RangeQuery) *ranger {
-	r := &ranger{after: min(q.AfterID, maxID), before: maxID, with: q.With, n: int(page(q.N)), reverse: q.Reverse}
+	r := &ranger{after: min(q.AfterID, maxID), before: maxID, with: q.With, n: int(page(q.N)), bytes: q.Bytes, reverse: q.Reverse}
+	if r.bytes <= 0 {
+		r.bytes = math.MaxInt
+	}
 	if q.BeforeID != 0 {
 		r.before = min(r.before, q.BeforeID)
 	}
@@ -111,6 +116,9 @@ func (r *ranger) batch(s *Store, c *conn, owner string, list *[]Record) (more bo
 		}
 		if ok && r.matchRecord(owner, &rec) {
 			*list = append(*list, rec)
+			if r.bytes -= len(rec.Stanza); r.bytes <= 0 {
+				return false, nil
+			}
 		}
 		if r.reverse {
 			r.before = rid

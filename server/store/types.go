@@ -101,6 +101,7 @@ type RangeQuery struct {
 	AfterID  uint64    // only ids above, when not 0
 	BeforeID uint64    // only ids below, when not 0
 	N        int       // at most so many, up to MaxPage; 0 for MaxPage
+	Bytes    int       // no more once the stanzas are together so large, 0 for no bound; one is returned at least
 	Reverse  bool      // newest first; N then counts from the newest
 }
 

@@ -8,6 +8,7 @@ import (
 	"natter/server/xep/csi"
 	"natter/server/xep/disco"
 	"natter/server/xep/last"
+	"natter/server/xep/mam"
 	"natter/server/xep/ping"
 	"natter/server/xep/private"
 	"natter/server/xep/register"
@@ -27,6 +28,7 @@ func All(h *server.Host) []*server.Module {
 		server.MessageModule(h),
 		disco.New(h),
 		ping.New(h),
+		mam.New(h),
 		carbons.New(h),
 		csi.New(h),
 		version.New(h),

@@ -72,6 +72,8 @@ func ranges(t *testing.T, s *store.Store) {
 		{juliet, store.RangeQuery{N: 3, Reverse: true}, "hgf"},
 		{juliet, store.RangeQuery{N: 2, With: romeo, AfterID: at(0)}, "cd"},
 		{juliet, store.RangeQuery{N: 2, With: romeo, BeforeID: at(5), Reverse: true}, "dc"},
+		{juliet, store.RangeQuery{Bytes: len("<message/>") + 1}, "ab"},
+		{juliet, store.RangeQuery{Bytes: 1, Reverse: true}, "h"},
 		{juliet, store.RangeQuery{AfterID: at(2), BeforeID: at(5)}, "de"},
 		{juliet, store.RangeQuery{AfterID: at(5), BeforeID: at(5)}, ""},
 		{juliet, store.RangeQuery{AfterID: at(5), BeforeID: at(2)}, ""},

@@ -37,6 +37,7 @@ type Field struct {
 	Required bool
 	Values   []string
 	Options  []Option
+	Open     bool // a list that takes other values as well (XEP-0122 §3.2.2); only written
 }
 
 // Option is one of the choices of a list field.
@@ -242,6 +243,9 @@ func (d *Field) appendTo(b []byte) []byte {
 	}
 	if d.Required {
 		b = stanza.AppendEmpty(b, "required")
+	}
+	if d.Open {
+		b = append(b, "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open/></validate>"...)
 	}
 	for _, v := range d.Values {
 		b = stanza.AppendElement(b, "value", v)
