@@ -130,6 +130,14 @@ func (a *Account) Available(s *Session) (bool, int8) {
 	return r.Available, r.Priority
 }
 
+// IsAvailable is Available, without the account being locked.
+func (a *Account) IsAvailable(s *Session) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	on, _ := a.Available(s)
+	return on
+}
+
 // SeenBy reports whether j may know about the account: it is the account's own
 // address, or a contact that gets its presence. The account must not be locked.
 func (a *Account) SeenBy(j stanza.JID) bool {

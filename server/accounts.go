@@ -67,6 +67,7 @@ func (h *Host) Create(ctx context.Context, local, password string) error {
 		return err
 	}
 	h.names.add(local)
+	h.Server.Do(func(t *Turn) { h.Tell(t, Event{Kind: AccountCreated, Local: local}) })
 	return nil
 }
 
@@ -96,6 +97,10 @@ func (h *Host) CreateLater(t *Turn, local, password string, then func(*Turn, err
 		}
 		if err == nil {
 			h.names.add(local)
+			srv := h.Server
+			srv.Go(func(context.Context) { // modules may read the store, for which the committer can't wait
+				srv.Do(func(t *Turn) { h.Tell(t, Event{Kind: AccountCreated, Local: local}) })
+			})
 		}
 		then(t, err)
 	})
@@ -160,6 +165,43 @@ func (h *Host) SetPassword(local, password string) (*store.Batch, error) {
 	}
 	b := new(store.Batch)
 	b.PutIf(doc, old.Version)
+	return b, nil
+}
+
+// Disabled reports whether an account is disabled: nobody can log in to it. The
+// error is ErrUnknown where there is no such account. It reads the store.
+func (h *Host) Disabled(local string) (bool, error) {
+	c, ok, err := h.credentials(local)
+	if err == nil && !ok {
+		err = ErrUnknown
+	}
+	return c.Disabled, err
+}
+
+// Disable returns the batch that disables an account, or enables it again, as
+// SetPassword does. Ending its sessions is the caller's.
+func (h *Host) Disable(local string, off bool) (*store.Batch, error) {
+	if !h.names.has(local) {
+		return nil, ErrUnknown
+	}
+	old, ok, err := h.Get(nil, local, kindAccount, "")
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, ErrUnknown
+	}
+	var a accountDoc
+	if err := json.Unmarshal(old.Data, &a); err != nil {
+		return nil, fmt.Errorf("account %s: %w", h.account(local), err)
+	}
+	a.Credentials.Disabled = off
+	data, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	b := new(store.Batch)
+	b.PutIf(store.Doc{Key: old.Key, Data: data}, old.Version)
 	return b, nil
 }
 

@@ -27,7 +27,7 @@ type CommandCall struct {
 
 // CommandResult is what came of a command.
 type CommandResult struct {
-	Form []byte // a form of type result, or nil
+	Form []byte // a form of type result and other elements, or nil
 	Note string // for people; "" for none
 	Fail bool   // Note says why it was not done (XEP-0050 §4.3)
 	// Then, when set, is done after the answer is on its way.

@@ -12,12 +12,15 @@ const (
 	// ContactsChanged: who sees the account's presence, or in which groups they
 	// are, changed.
 	ContactsChanged
+	// AccountCreated: there is a new account, Local.
+	AccountCreated
 )
 
 // Event is something that modules tell each other without knowing each other.
 type Event struct {
 	Kind    EventKind
 	Account *Account
+	Local   string // where there is no Account yet
 	By      string // module that tells it
 	Hash    string
 	Type    string

@@ -41,10 +41,12 @@ type Server struct {
 	Store  *store.Store
 	Stats  Stats
 
-	hosts map[string]*Host
-	reg   *registry
-	asked asked
-	sites atomic.Pointer[sites]
+	hosts  map[string]*Host
+	reg    *registry
+	asked  asked
+	admins atomic.Pointer[[]string]
+	stop   atomic.Pointer[func(restart bool)]
+	sites  atomic.Pointer[sites]
 
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -75,6 +77,12 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 		srv.cancel()
 		return nil, fmt.Errorf("no domain is configured")
 	}
+	ctx, cancel := context.WithTimeout(srv.ctx, time.Minute)
+	defer cancel()
+	if err := srv.loadAdmins(ctx); err != nil {
+		srv.cancel()
+		return nil, err
+	}
 	srv.Wheel = newWheel()
 	srv.Wheel.guard = srv.survive
 	srv.goroutines.Go(func() { srv.Wheel.run(srv.ctx) })
@@ -103,6 +111,23 @@ func (srv *Server) survive() {
 	if r := recover(); r != nil {
 		srv.Log.Error("panic", "err", fmt.Sprint(r), "stack", string(debug.Stack()))
 	}
+}
+
+// OnStop says what stops the process in order, or starts it anew; without it
+// nobody can from within.
+func (srv *Server) OnStop(fn func(restart bool)) { srv.stop.Store(&fn) }
+
+// CanStop reports whether Stop does anything.
+func (srv *Server) CanStop() bool { return srv.stop.Load() != nil }
+
+// Stop has the process stop in order, or start anew; false when it cannot.
+func (srv *Server) Stop(restart bool) bool {
+	fn := srv.stop.Load()
+	if fn == nil {
+		return false
+	}
+	(*fn)(restart)
+	return true
 }
 
 // Host returns the host with this name in normal form, nil without.

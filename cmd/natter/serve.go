@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,6 +33,11 @@ func runServe(ctx context.Context, args []string, std stdio) int {
 		return code
 	}
 	ctx, stop := context.WithCancel(ctx)
+	var restart atomic.Bool
+	o.onStop = func(again bool) {
+		restart.Store(again)
+		stop()
+	}
 	ended := make(chan error, 1)
 	go func() {
 		defer stop()
@@ -49,6 +55,12 @@ func runServe(ctx context.Context, args []string, std stdio) int {
 	if err != nil {
 		fmt.Fprintf(std.err, "natter serve: %v\n", err)
 		return exitUsage
+	}
+	if restart.Load() {
+		if err := again(); err != nil {
+			fmt.Fprintf(std.err, "natter serve: it has stopped and could not be started anew: %v\n", err)
+			return exitUsage
+		}
 	}
 	return exitOK
 }
@@ -89,6 +101,7 @@ func serve(ctx context.Context, o *options, args []string, std stdio) error {
 		return err
 	}
 	defer core.Close()
+	core.OnStop(o.onStop)
 	clients := c2s.New(core, certs.config("xmpp-client"))
 	if err := clients.Restore(ctx); err != nil {
 		return err

@@ -26,6 +26,7 @@ type options struct {
 	config      string         // the configuration file; "" without
 	level       slog.Level     // of LogLevel and Verbose
 	metricsFrom []netip.Prefix // of MetricsFrom
+	onStop      func(restart bool)
 }
 
 const serveHelp = `

@@ -163,7 +163,7 @@ func (l local) Info(ctx context.Context, name string) (Account, error) {
 func (l local) account(jid string, created time.Time) Account {
 	return Account{
 		JID: jid, Created: created, Sessions: []Session{},
-		Admin: slices.Contains(l.core.Config.Admins, jid),
+		Admin: slices.Contains(l.core.Admins(), jid),
 	}
 }
 

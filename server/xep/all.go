@@ -3,6 +3,8 @@ package xep
 
 import (
 	"natter/server"
+	"natter/server/xep/adhoc"
+	"natter/server/xep/administration"
 	"natter/server/xep/blocking"
 	"natter/server/xep/carbons"
 	"natter/server/xep/csi"
@@ -11,6 +13,7 @@ import (
 	"natter/server/xep/mam"
 	"natter/server/xep/ping"
 	"natter/server/xep/private"
+	"natter/server/xep/push"
 	"natter/server/xep/register"
 	"natter/server/xep/session"
 	xtime "natter/server/xep/time"
@@ -37,5 +40,8 @@ func All(h *server.Host) []*server.Module {
 		private.New(h),
 		register.New(h),
 		vcard.New(h),
+		push.New(h),
+		adhoc.New(h),
+		administration.New(h),
 	}
 }
