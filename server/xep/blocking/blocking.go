@@ -1,4 +1,6 @@
-// Package blocking implements XEP-0191 Blocking Command, version 1.3.
+// Package blocking implements XEP-0191 Blocking Command, version 1.3, with the
+// reports of XEP-0377 Blocking Command Reports, version 0.4.1, which go to the
+// server's administrators.
 package blocking
 
 import (
@@ -32,8 +34,8 @@ type module struct{ host *server.Host }
 func New(h *server.Host) *server.Module {
 	m := &module{h}
 	return &server.Module{
-		Name: "blocking", XEP: "0191 1.3", Summary: "nothing passes between an account and those it blocks",
-		Features: []string{ns}, AccountFeatures: []string{ns},
+		Name: "blocking", XEP: "0191 1.3, 0377 0.4.1", Summary: "nothing passes between an account and those it blocks, who may be reported",
+		Features: []string{ns, nsReport}, AccountFeatures: []string{ns},
 		IQ: []server.IQHandler{
 			{Type: stanza.Get, NS: ns, Name: "blocklist", To: server.AtSelf, Handle: m.get},
 			{Type: stanza.Set, NS: ns, Name: "block", To: server.AtSelf, Handle: m.block},
@@ -175,6 +177,10 @@ func (m *module) block(q *server.IQ) error {
 	if len(add) == 0 {
 		return stanza.BadRequest("nobody is named to be blocked")
 	}
+	said, err := reports(q)
+	if err != nil {
+		return err
+	}
 	a := q.Account
 	a.Lock()
 	defer a.Unlock()
@@ -189,7 +195,7 @@ func (m *module) block(q *server.IQ) error {
 	if len(list) > maxItems {
 		return stanza.ResourceConstraint("the block list is full")
 	}
-	return m.change(q, list, appendItems(nil, "block", add), plan)
+	return m.change(q, list, appendItems(nil, "block", add), plan, said)
 }
 
 // unblock takes some or all off the list (§3.4, §3.5). Who may see the account
@@ -212,7 +218,7 @@ func (m *module) unblock(q *server.IQ) error {
 	for _, j := range was {
 		plan = append(plan, a.Plan(a.View().Unblock(nil, j))...)
 	}
-	err = m.change(q, list, appendItems(nil, "unblock", del), plan)
+	err = m.change(q, list, appendItems(nil, "unblock", del), plan, nil)
 	if err != nil && err != server.Pending {
 		use(a, old)
 	}
@@ -220,8 +226,8 @@ func (m *module) unblock(q *server.IQ) error {
 }
 
 // change stores the list and, when that is durable, answers, tells the sessions
-// that asked for the list, and carries out the plan. The account is locked.
-func (m *module) change(q *server.IQ, list []stanza.JID, push []byte, plan server.Plan) error {
+// that asked for the list, carries out the plan and passes on what was reported. The account is locked.
+func (m *module) change(q *server.IQ, list []stanza.JID, push []byte, plan server.Plan, said []*report) error {
 	slices.SortFunc(list, func(x, y stanza.JID) int { return cmp(x.String(), y.String()) })
 	names := make([]string, len(list))
 	for i, j := range list {
@@ -250,6 +256,9 @@ func (m *module) change(q *server.IQ, list []stanza.JID, push []byte, plan serve
 			s.Push(t, push)
 		}
 		plan.Run(t, a)
+		if len(said) > 0 {
+			m.host.Server.Go(func(ctx context.Context) { m.pass(ctx, a, said) })
+		}
 	})
 	if err != nil {
 		use(a, before)
