@@ -35,6 +35,7 @@ func TestServeAsAProgram(t *testing.T) {
 		{"a killed server starts again", testKilled},
 		{"what is in the way is named", testInTheWay},
 		{"SIGHUP takes over what it can", testHangup},
+		{"an administrator restarts it and shuts it down", testRestart},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			home := t.TempDir()
@@ -72,6 +73,7 @@ type serving struct {
 	cmd      *exec.Cmd
 	greeting string
 	ready    time.Duration // from start to greeting
+	out      *bufio.Scanner
 	log      *watched
 	once     sync.Once
 }
@@ -128,16 +130,23 @@ func (p program) serve(t *testing.T, args ...string) *serving {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.stop() })
-	for in := bufio.NewScanner(out); in.Scan(); {
-		s.greeting += in.Text() + "\n"
-		if in.Text() == "ready" {
-			s.ready = time.Since(began)
-			return s
+	s.out = bufio.NewScanner(out)
+	s.greet()
+	s.ready = time.Since(began)
+	return s
+}
+
+// greet reads the greeting, up to its end.
+func (s *serving) greet() {
+	s.t.Helper()
+	for s.greeting = ""; s.out.Scan(); {
+		s.greeting += s.out.Text() + "\n"
+		if s.out.Text() == "ready" {
+			return
 		}
 	}
 	s.kill()
-	t.Fatalf("the server ended before it was ready: %s", s.log.text.String())
-	return nil
+	s.t.Fatalf("the server ended before it was ready: %s", s.log.text.String())
 }
 
 func (s *serving) kill() {
@@ -353,4 +362,33 @@ func testHangup(t *testing.T, p program) {
 		t.Errorf("metrics are answered %d after metrics_from was changed", resp.StatusCode)
 	}
 	s.stop()
+}
+
+// testRestart has an administrator restart the server, which is the same process
+// then, and shut it down (XEP-0133 §4.30, §4.31).
+func testRestart(t *testing.T, p program) {
+	s := p.serve(t, append(anyPorts, "--data", t.TempDir())...)
+	password, _, _ := strings.Cut(s.at("Administrator: admin@localhost with the password"), " ")
+	order := func(what string) {
+		t.Helper()
+		file := filepath.Join(p.home, "password")
+		if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		did := p.run(t, `<iq type='set' id='1' to='localhost'><command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#`+what+`'>`+
+			`<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/admin</value></field>`+
+			`<field var='delay'><value>0</value></field></x></command></iq>`,
+			"raw", "--as", "admin@localhost", "--server", s.at("clients, STARTTLS"), "--ca", s.at("certificate authority"), "--password-file", file)
+		if !strings.Contains(did.out, "status='completed'") {
+			t.Fatalf("it does not %s: %v", what, did)
+		}
+	}
+	order("restart")
+	s.greet()
+	order("shutdown")
+	s.once.Do(func() {
+		if err := s.cmd.Wait(); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+	})
 }
