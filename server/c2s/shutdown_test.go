@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"natter/server/servertest"
-	"natter/server/store"
 )
 
 // TestShutdown closes every stream with system-shutdown (RFC 6120 §4.9.3.21),
@@ -128,46 +127,5 @@ func TestShutdownFlushesAcks(t *testing.T) {
 			}
 			all.Wait()
 		})
-	}
-}
-
-// disk is what the store believes to be its disk.
-type disk struct {
-	mu    sync.Mutex
-	open  chan struct{} // closed while it works
-	calls int
-}
-
-func newDisk() *disk {
-	d := &disk{open: make(chan struct{})}
-	close(d.open)
-	return d
-}
-
-func (d *disk) options() store.Options { return store.Options{Gate: d.gate} }
-
-func (d *disk) gate() error {
-	d.mu.Lock()
-	open := d.open
-	d.calls++
-	d.mu.Unlock()
-	<-open
-	return nil
-}
-
-// stall has transactions wait until mend.
-func (d *disk) stall() {
-	d.mu.Lock()
-	d.open = make(chan struct{})
-	d.mu.Unlock()
-}
-
-func (d *disk) mend() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	select {
-	case <-d.open:
-	default:
-		close(d.open)
 	}
 }
