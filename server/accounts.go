@@ -229,6 +229,7 @@ func (h *Host) Remove(t *Turn, local string, then func(*Turn, error)) error {
 		// Telling contacts may read the store, for which the committer can't wait.
 		srv.Go(func(ctx context.Context) {
 			srv.Do(a.farewell)
+			srv.Do(func(t *Turn) { h.Tell(t, Event{Kind: AccountRemoved, Account: a}) })
 			// What the last sessions still stored goes too.
 			if err := srv.Store.CommitWait(ctx, h.removal(a)); err != nil {
 				srv.Log.Warn("removed account not swept", "account", a.Bare, "err", err)

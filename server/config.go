@@ -40,6 +40,10 @@ type Config struct {
 	// but that something came; "sender", who it is from; or "all", the text too.
 	PushContent string
 
+	// Files is the directory for files that users upload. Default: files in the data
+	// directory; with memory, one for temporary files that goes with the server.
+	Files string
+
 	// OfflineMessages and OfflineBytes bound what waits for an absent account.
 	OfflineMessages int
 	OfflineBytes    int64
@@ -54,6 +58,15 @@ type Config struct {
 	// PrivateBytes bounds one private XML document, PrivateTotal an account's.
 	PrivateBytes int
 	PrivateTotal int
+	// UploadBytes bounds one uploaded file, UploadTotal those of an account that are
+	// kept at one time, UploadFiles their number. A file is kept for UploadKeep, but
+	// for what its owner has asked to be kept for good, such as pictures of profiles.
+	// An account may upload UploadRate files a minute (XEP-0363).
+	UploadBytes int64
+	UploadTotal int64
+	UploadFiles int
+	UploadKeep  time.Duration
+	UploadRate  int
 	// QueueBytes bounds what waits for one session, written or unconfirmed.
 	QueueBytes int
 	// MaxStanza bounds one stanza in bytes after login.
@@ -90,6 +103,11 @@ func Defaults(cfg Config) Config {
 	def(&cfg.DetachedSessions, 10)
 	def(&cfg.PrivateBytes, 256<<10)
 	def(&cfg.PrivateTotal, 5<<20)
+	def(&cfg.UploadBytes, 100<<20)
+	def(&cfg.UploadTotal, 2<<30)
+	def(&cfg.UploadFiles, 10_000)
+	def(&cfg.UploadKeep, 90*24*time.Hour)
+	def(&cfg.UploadRate, 30)
 	def(&cfg.QueueBytes, 1<<20)
 	def(&cfg.MaxStanza, 256<<10)
 	def(&cfg.LoginTimeout, 30*time.Second)

@@ -7,7 +7,8 @@ const (
 	// AvatarChanged: the account's picture changed; Hash is its SHA-1 in hex, ""
 	// for none. Data is the picture when it is at hand and Type its media type.
 	AvatarChanged EventKind = iota + 1
-	// AccountRemoved: the account is going, its sessions have been told to end.
+	// AccountRemoved: the account is gone from the store, its sessions have been told
+	// to end; its name is free again when all have been told.
 	AccountRemoved
 	// ContactsChanged: who sees the account's presence, or in which groups they
 	// are, changed.

@@ -67,6 +67,9 @@ type Module struct {
 	Commands []Command
 	// HTTP is what the module serves on the host's HTTP and HTTPS listeners.
 	HTTP []HTTPRoute
+	// Start is called once, when the server stands and before anybody is let in.
+	// It must not block: what takes time goes to Server.Go or Server.Wheel.
+	Start func()
 	// On is told of events of the host (events.go); it must not block on the
 	// network. The account is not locked.
 	On func(t *Turn, e Event)

@@ -47,6 +47,7 @@ type Server struct {
 	admins atomic.Pointer[[]string]
 	stop   atomic.Pointer[func(restart bool)]
 	sites  atomic.Pointer[sites]
+	files  files
 
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -87,6 +88,13 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 	srv.Wheel.guard = srv.survive
 	srv.goroutines.Go(func() { srv.Wheel.run(srv.ctx) })
 	srv.goroutines.Go(srv.letGo)
+	for _, name := range srv.Config.Domains {
+		for _, m := range srv.hosts[name].Modules {
+			if m.Start != nil {
+				m.Start()
+			}
+		}
+	}
 	return srv, nil
 }
 
@@ -95,6 +103,7 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 func (srv *Server) Close() {
 	srv.cancel()
 	srv.goroutines.Wait()
+	srv.files.remove()
 }
 
 // Go runs fn in a goroutine that Close waits for; ctx ends with the server.

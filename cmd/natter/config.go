@@ -58,7 +58,7 @@ func runConfig(ctx context.Context, args []string, std stdio) int {
 func defaultOptions() *options {
 	o := &options{settings: defaultSettings()}
 	o.Server = server.Defaults(server.Config{Domains: []string{"localhost"}, Archive: true, Admins: []string{"admin@localhost"}})
-	o.Data = "~/.local/share/natter"
+	o.Data, o.Server.Files = "~/.local/share/natter", "~/.local/share/natter/files"
 	for _, l := range o.listeners() {
 		*l.addr = "127.0.0.1:" + l.port
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 
 	"natter/stanza"
@@ -100,6 +101,9 @@ func (o *options) complete() error {
 		if o.Data = defaultDataDir(); o.Data == "" {
 			return fmt.Errorf("there is no home directory to keep data in; name one with --data DIR")
 		}
+	}
+	if o.Server.Files == "" && !o.Memory {
+		o.Server.Files = filepath.Join(o.Data, "files")
 	}
 	if o.Control == "" && !o.Memory {
 		o.Control = socket(o.Data)
