@@ -49,6 +49,7 @@ func TestTheConfigFileSaysTheDefaults(t *testing.T) {
 	}
 	want := defaultOptions()
 	want.Data = "/home/juliet/.local/share/natter"
+	want.Server.Files = want.Data + "/files"
 	others := want.all()
 	for i, s := range o.all() {
 		if noDefault[s.key] == "" && !reflect.DeepEqual(s.field.Interface(), others[i].field.Interface()) {

@@ -16,8 +16,8 @@ import (
 // manual: natter config and docs/config.md show them, with the names of fields
 // replaced by their keys.
 type settings struct {
-	// Data is the directory for all that is kept: accounts, messages, and the
-	// certificate that natter makes itself. Default: natter in $XDG_DATA_HOME,
+	// Data is the directory for all that is kept: accounts, messages, files, and
+	// the certificate that natter makes itself. Default: natter in $XDG_DATA_HOME,
 	// which is ~/.local/share/natter.
 	Data string
 	// Memory: keep nothing on disk. What there is ends with the server.
@@ -31,8 +31,8 @@ type settings struct {
 	// C2STLS is where clients connect with TLS from the first byte (XEP-0368).
 	// Default: port 5223, like C2S.
 	C2STLS string `key:"c2s_tls"`
-	// HTTP is where health and metrics are served without TLS. Default: port
-	// 5280, like C2S.
+	// HTTP is where uploaded files, health and metrics are served without TLS.
+	// Default: port 5280, like C2S.
 	HTTP string `key:"http"`
 	// HTTPS is the same over TLS. Default: port 5281, like C2S.
 	HTTPS string `key:"https"`

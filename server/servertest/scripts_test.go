@@ -30,6 +30,7 @@ func TestScriptsOverPipes(t *testing.T) {
 	eachScript(t, func(t *testing.T, file string) {
 		synctest.Test(t, func(t *testing.T) {
 			srv := servertest.New(t, options(true))
+			srv.Core.SetSites("http://localhost:5280", "")
 			scs.Run(t, file, scs.Options{
 				Dial:          func(context.Context, string) (net.Conn, error) { return srv.Dial(), nil },
 				TLS:           srv.TLS(),
@@ -47,6 +48,7 @@ func TestScriptsOverTLS(t *testing.T) {
 	eachScript(t, func(t *testing.T, file string) {
 		t.Parallel()
 		srv := servertest.New(t, options(true))
+		srv.Core.SetSites("http://localhost:5280", "")
 		addr := srv.Listen(t).String()
 		scs.Run(t, file, scs.Options{
 			Dial: func(ctx context.Context, _ string) (net.Conn, error) {

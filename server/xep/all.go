@@ -17,6 +17,7 @@ import (
 	"natter/server/xep/register"
 	"natter/server/xep/session"
 	xtime "natter/server/xep/time"
+	"natter/server/xep/upload"
 	"natter/server/xep/vcard"
 	"natter/server/xep/version"
 )
@@ -43,5 +44,6 @@ func All(h *server.Host) []*server.Module {
 		push.New(h),
 		adhoc.New(h),
 		administration.New(h),
+		upload.New(h),
 	}
 }
