@@ -1,5 +1,9 @@
 package presence
 
+// mostAgain bounds how many requests are sent again at once: each may have an
+// account read.
+const mostAgain = 100
+
 // Broadcast handles presence without 'to' and 'type' from the resource res:
 // initial presence if the resource was not available (RFC 6121 §4.2.2), else a
 // later one (§4.4.2). It makes the resource available with the priority.
@@ -8,7 +12,9 @@ package presence
 // resource of the account, res included. Then res is sent the presence of the
 // others, the contacts it is subscribed to are probed (§4.3.1), and it is shown
 // the requests that wait (§3.1.3). With the first resource the account's own
-// requests to other servers that had no answer are sent again (§3.1.2).
+// requests that had no answer are sent again (§3.1.2): what they did on the contact's
+// side may have been lost, on another server or, between two commits, on this one.
+// Where it was not, the contact's side passes over them (§A.3.1).
 func (a *Account) Broadcast(dst []Action, res int, priority int8) []Action {
 	initial, first := !a.Resources[res].Available, !a.online()
 	a.Resources[res].Available = true
@@ -37,11 +43,14 @@ func (a *Account) Broadcast(dst []Action, res int, priority int8) []Action {
 			dst = append(dst, Action{Kind: Request, From: None, Own: int32(res), To: j})
 		}
 	}
-	if first && a.Remote != nil {
-		for item := range a.contacts {
-			if item.State.Ask() && a.remote(item.JID) {
-				dst = contact(dst, Subscribe, None, item.JID)
-			}
+	if !first {
+		return dst
+	}
+	again := 0
+	for item := range a.contacts {
+		if item.State.Ask() && again < mostAgain {
+			dst = contact(dst, Subscribe, None, item.JID)
+			again++
 		}
 	}
 	return dst

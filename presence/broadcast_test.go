@@ -13,7 +13,7 @@ func TestInitialPresence(t *testing.T) {
 		res  int
 		want string
 	}{
-		{"§4.2.2 the first resource goes to subscribers and itself, probes, is shown what waits, and asks remote contacts again",
+		{"§4.2.2 the first resource goes to subscribers and itself, probes, is shown what waits, and asks again",
 			juliet(t).with("(balcony)"), balcony, `
 			relay balcony -> both@local.example
 			relay balcony -> both@remote.example
@@ -28,7 +28,10 @@ func TestInitialPresence(t *testing.T) {
 			request -> in@local.example => balcony
 			request -> stranger@local.example => balcony
 			request -> toin@local.example => balcony
-			subscribe -> ask@remote.example`},
+			subscribe -> ask@local.example
+			subscribe -> ask@remote.example
+			subscribe -> askin@local.example
+			subscribe -> fromask@local.example`},
 		{"§4.2.2 a second resource is seen by the first, sees it, and does not ask again",
 			juliet(t).with("balcony", "(chamber)"), chamber, `
 			relay chamber -> both@local.example

@@ -34,8 +34,6 @@ type Account struct {
 
 	// Blocked reports whether the account blocks j (XEP-0191); nil for nobody.
 	Blocked func(j stanza.JID) bool
-	// Remote reports whether j is served by another server; nil for nobody.
-	Remote func(j stanza.JID) bool
 }
 
 // Kind is what an action sends.
@@ -118,8 +116,6 @@ func own(dst []Action, k Kind, from, to int) []Action {
 }
 
 func (a *Account) blocks(j stanza.JID) bool { return a.Blocked != nil && a.Blocked(j) }
-
-func (a *Account) remote(j stanza.JID) bool { return a.Remote != nil && a.Remote(j) }
 
 // state is the state of the subscriptions with j.
 func (a *Account) state(j stanza.JID) roster.State {

@@ -35,7 +35,6 @@ func juliet(t testing.TB) *Account {
 	a := &Account{
 		JID:    jid(t, "juliet@example.com"),
 		Roster: roster.New(jid(t, "juliet@example.com"), "e", roster.DefaultLimits),
-		Remote: func(j stanza.JID) bool { return j.Domain() == "remote.example" },
 	}
 	for _, c := range []struct{ name, reach string }{
 		{"none@local.example", ""},

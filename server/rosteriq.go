@@ -156,7 +156,6 @@ func (a *Account) loadRoster(ctx context.Context) error {
 	}
 	a.Roster = r
 	a.view.JID, a.view.Roster = a.JID, r
-	a.view.Remote = func(j stanza.JID) bool { return a.Host.Server.hosts[j.Domain()] == nil }
 	return nil
 }
 
