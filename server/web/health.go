@@ -14,6 +14,10 @@ import (
 const (
 	healthPatience = 2 * time.Second // for the store to commit
 	healthFresh    = time.Second     // so long an outcome counts for all who ask
+
+	// healthMemory is how long a write of the server's own that failed counts: on a
+	// disk that is almost full the small one of the check may go through.
+	healthMemory = 30 * time.Second
 )
 
 // health finds out whether the store commits. However many ask, one small write
@@ -25,9 +29,15 @@ type health struct {
 	at      time.Time
 	err     error
 	pending chan error // of a write that has not come to its end
+
+	failed   uint64    // writes that had failed at the last look
+	failedAt time.Time // when there were more of them than before
 }
 
-var errStalled = errors.New("the store does not commit")
+var (
+	errStalled = errors.New("the store does not commit")
+	errFailed  = errors.New("the store does not take everything; is the disk almost full?")
+)
 
 // check writes something to the store and waits for it to be on disk.
 func (h *health) check() error {
@@ -51,6 +61,14 @@ func (h *health) check() error {
 	select {
 	case err := <-h.pending:
 		h.pending = nil
+		failed := h.core.Store.Stats().Failed
+		if err == nil && failed > h.failed {
+			h.failedAt = time.Now()
+		}
+		h.failed = failed
+		if err == nil && !h.failedAt.IsZero() && time.Since(h.failedAt) < healthMemory {
+			err = errFailed
+		}
 		return h.found(err)
 	case <-late.C:
 		return h.found(errStalled)

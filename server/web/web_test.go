@@ -99,6 +99,38 @@ func TestHealthOfAFailingStore(t *testing.T) {
 	})
 }
 
+// TestHealthOfAnAlmostFullDisk: the check's own write is small and may go through
+// where others do not.
+func TestHealthOfAnAlmostFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t, servertest.Options{Log: io.Discard})
+		s := site(srv)
+		expect := func(when string, code int) {
+			t.Helper()
+			if got, said := get(s, "/healthz", here); got != code {
+				t.Errorf("%s: %d: %s", when, got, said)
+			}
+		}
+		juliet := srv.Login(t, "juliet@localhost/balcony")
+		write := func(outcome string) {
+			t.Helper()
+			juliet.Send(`<iq type='set' id='p'><query xmlns='jabber:iq:private'><a xmlns='a:b'>` + strings.Repeat("x", 100_000) + `</a></query></iq>`)
+			juliet.Expect(`<iq type='` + outcome + `' id='p'/>`)
+		}
+		expect("at first", 200)
+		srv.Store.SetMaxBytes(4096) // no more than there is
+		pass(time.Second)
+		expect("while nobody writes much", 200)
+		write("error")
+		pass(time.Second)
+		expect("after something found no room", 503)
+		srv.Store.SetMaxBytes(0)
+		write("result")
+		pass(31 * time.Second)
+		expect("half a minute later", 200)
+	})
+}
+
 func TestManyHealthChecksAreOneWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := servertest.New(t)
