@@ -40,7 +40,8 @@ type Account struct {
 
 	flags   atomic.Uint32
 	targets atomic.Pointer[[]*Session] // most available sessions (RFC 6121 §8.5.2.1.1)
-	changes atomic.Uint64              // counts changes of presence and of who sees it: see correct.go
+	policy  atomic.Pointer[ArchivePolicy]
+	changes atomic.Uint64 // counts changes of presence and of who sees it: see correct.go
 
 	mu       sync.Mutex
 	Roster   *roster.Roster

@@ -210,7 +210,7 @@ func (a *Account) drainPage(t *Turn, d *drainage, page []store.SpoolRecord) bool
 			sent++
 			continue
 		}
-		stamp := a.late(st, r.Record.ID)
+		stamp := a.late(st, &r.Record)
 		seq, ok := s.Out.Deliver(t, st, &stamp, &Delivery{ID: r.Record.ID, Copies: 1})
 		if !ok {
 			break
@@ -232,10 +232,12 @@ func (a *Account) drainPage(t *Turn, d *drainage, page []store.SpoolRecord) bool
 
 // late returns the stamp of a message that was delayed by this server: with its
 // stanza-id, and the time it was first received (XEP-0203 §4, XEP-0160 §3).
-func (a *Account) late(st *stanza.Stanza, id uint64) stanza.Stamp {
+func (a *Account) late(st *stanza.Stanza, r *store.Record) stanza.Stamp {
 	stamp := stanza.Stamp{From: st.From()}
-	stamp.Tail = a.appendStanzaID(nil, id)
-	stamp.Tail = a.appendDelay(stamp.Tail, a.Host.Self.Attr, store.TimeOf(id))
+	if a.stamped(a.has(r)) {
+		stamp.Tail = a.appendStanzaID(nil, r.ID)
+	}
+	stamp.Tail = a.appendDelay(stamp.Tail, a.Host.Self.Attr, r.Time())
 	return stamp
 }
 

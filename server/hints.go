@@ -7,12 +7,13 @@ import "natter/stanza"
 type Hints uint8
 
 const (
-	NoStore    Hints = 1 << iota // no-store, or no-permanent-store
+	NoStore    Hints = 1 << iota // no-store
 	NoCopy                       // no-copy
 	Store                        // store
 	HasBody                      // a <body/>
 	HasContent                   // another child that means something to a person or device later on
 	OnlyStates                   // nothing but chat states (XEP-0085): worth nothing later
+	NoArchive                    // no-permanent-store: kept until it is delivered, never archived
 	forgeries                    // children only the server may add: see Passage.Stamp
 )
 
@@ -47,8 +48,10 @@ func examine(st *stanza.Stanza) Hints {
 		switch {
 		case string(ns) == nsHints:
 			switch string(name) {
-			case "no-store", "no-permanent-store":
+			case "no-store":
 				h |= NoStore
+			case "no-permanent-store":
+				h |= NoArchive
 			case "no-copy":
 				h |= NoCopy
 			case "store":
@@ -73,8 +76,12 @@ func examine(st *stanza.Stanza) Hints {
 	return h
 }
 
+// Archivable reports whether a message of this type belongs in an archive (XEP-0313
+// §6.1.1, XEP-0334 §4.1).
+func (h Hints) Archivable(t stanza.Type) bool { return h.Storable(t) && h&NoArchive == 0 }
+
 // Storable reports whether a message of this type is kept until it has reached
-// its recipient, and archived (XEP-0160 §3, XEP-0334 §4).
+// its recipient (XEP-0160 §3, XEP-0334 §4).
 func (h Hints) Storable(t stanza.Type) bool {
 	switch t {
 	case stanza.TypeNone, stanza.Normal, stanza.Chat, stanza.TypeInvalid: // the last as normal: RFC 6121 §5.2.2

@@ -18,6 +18,7 @@ func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza
 	if a == nil {
 		srv.refuse(t, o, st, hints, messageRules[noAccount][bareJID][messageType(st.Type)])
 	} else {
+		p.sendersSide()
 		h.messageIn(&p)
 	}
 	srv.run(Sent, &p)
@@ -155,8 +156,8 @@ func (a *Account) decide(p *Passage) (action, *Session) {
 // that it was handled or the recipient tells what it got (XEP-0198).
 func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *stanza.Error {
 	t, st, stamp := p.Turn, p.Stanza, p.Stamp
-	archived := storable && (a.Has(AccountArchive) || t.srv.senderFlags(p.Origin)&AccountArchive != 0)
-	logged := storable && (spooled || archived || p.Origin.Session != nil && p.Origin.Session.Has(SessionAcks))
+	p.archived[1] = p.Hints.Archivable(st.Type) && a.archives(p.Origin.JID)
+	logged := storable && (spooled || p.archived.any() || p.Origin.Session != nil && p.Origin.Session.Has(SessionAcks))
 	for _, s := range targets {
 		logged = logged || storable && s.Has(SessionAcks)
 	}
@@ -176,12 +177,14 @@ func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *
 	if t.srv.Store.Full() {
 		return stanza.ResourceConstraint("the server cannot store messages just now; try again later")
 	}
-	rec := a.record(p, archived)
+	rec := a.record(p)
 	var b store.Batch
 	b.Append(rec)
 	d := &Delivery{ID: rec.ID}
 	tail := len(stamp.Tail)
-	stamp.Tail = a.appendStanzaID(stamp.Tail, rec.ID)
+	if a.stamped(p.archived[1]) {
+		stamp.Tail = a.appendStanzaID(stamp.Tail, rec.ID)
+	}
 	p.ID = rec.ID
 	for _, s := range targets {
 		d.Copies++
@@ -234,43 +237,35 @@ func (srv *Server) commitMessage(t *Turn, o *Origin, a *Account, b *store.Batch,
 	return nil
 }
 
-// record makes the log record of a message: one for both owners.
-func (a *Account) record(p *Passage, archived bool) store.Record {
-	st := p.Stanza
-	id := p.ID
-	if id == 0 {
-		id = p.Turn.srv.Store.NextID()
-	}
-	rec := store.Record{
-		ID:   id,
-		From: p.Origin.JID.String(),
-		To:   p.To.String(),
-		Kind: uint8(st.Type),
-	}
-	if archived {
-		rec.Text = st.Body()
-		if a.Has(AccountArchive) {
-			rec.Owners[1] = a.Bare
-		}
-		if s := p.Origin.Session; s != nil && s.Account != a && s.Account.Has(AccountArchive) {
-			rec.Owners[0] = s.Account.Bare
-		}
-	} else {
+// record makes the log record of a message to the account: one for both owners.
+func (a *Account) record(p *Passage) store.Record {
+	rec := p.record()
+	if !p.archived.any() {
 		rec.Owners[1] = a.Bare
 		rec.Flags |= store.FlagTransient
+		return rec
 	}
-	alone := *p.Stamp
-	alone.Declare, alone.Tail = true, nil
-	rec.Stanza = st.AppendTo(nil, &alone)
+	rec.Text = p.Stanza.Body()
+	if p.archived[1] {
+		rec.Owners[1] = a.Bare
+	}
+	if p.archived[0] {
+		rec.Owners[0] = p.Origin.Session.Account.Bare
+	}
 	return rec
 }
 
-// Forward appends the message of p as account by has it, standing alone, for
-// wrapping (XEP-0297): with the stanza-id by which by finds it in its archive.
+// Forward appends the message of p as account by, its sender or its recipient, has
+// it, standing alone, for wrapping (XEP-0297): with the stanza-id by which by finds
+// it in its archive.
 func (p *Passage) Forward(dst []byte, by *Account) []byte {
 	stamp := *p.Stamp
 	stamp.Declare = true
-	if p.ID != 0 && (by == p.Account || by.Has(AccountArchive)) {
+	side := 1
+	if by.JID != p.To.Bare() {
+		side = 0
+	}
+	if p.ID != 0 && by.stamped(p.archived[side]) {
 		stamp.Tail = by.appendStanzaID(append([]byte(nil), stamp.Tail...), p.ID)
 	}
 	return p.Stanza.AppendTo(dst, &stamp)

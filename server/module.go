@@ -218,4 +218,6 @@ type Passage struct {
 	Stored  bool          // Undelivered: it waits in the offline spool
 	Next    *Session      // … and this session gets it, after what waited before; nil for nobody in particular
 	Hints   Hints         // processing hints (XEP-0334)
+
+	archived sides
 }

@@ -137,6 +137,12 @@ func (srv *Server) toService(t *Turn, o *Origin, s *Service, to stanza.JID, st *
 	if st.Kind != stanza.Presence && !srv.run(FromAccount, &p) { // presence has passed them: see outgoing
 		return
 	}
+	if st.Kind == stanza.Message {
+		if refusal := srv.archiveSent(&p); refusal != nil {
+			srv.Bounce(t, o, st, refusal)
+			return
+		}
+	}
 	s.Route(t, o, to, st)
 	if st.Kind == stanza.Message {
 		srv.run(Sent, &p)

@@ -138,7 +138,7 @@ func (a *Account) again(records []store.SpoolRecord) []Waiting {
 		}
 		d.Copies++
 		d.Confirmed = d.Confirmed || r.Done
-		stamp := a.late(st, d.ID)
+		stamp := a.late(st, &r.Record)
 		list = append(list, Waiting{Bytes: st.AppendTo(nil, &stamp), Delivery: d, Seq: r.Seq})
 	}
 	return list

@@ -62,6 +62,8 @@ type Options struct {
 	// Strict takes Config as it is: no SCRAM without TLS, no registration, no
 	// archive unless it says so.
 	Strict bool
+	// Modules makes modules to serve beside those of natter; nil for none.
+	Modules server.Modules
 	// Store says where data are kept; in memory by default.
 	Store store.Options
 	// Log receives the server's log; by default errors go to the test's.
@@ -106,7 +108,11 @@ func Start(o Options, log io.Writer) (*Server, error) {
 		db.Close()
 		return nil, err
 	}
-	core, err := server.New(o.Config, db, logger, xep.All)
+	modules := xep.All
+	if o.Modules != nil {
+		modules = func(h *server.Host) []*server.Module { return append(xep.All(h), o.Modules(h)...) }
+	}
+	core, err := server.New(o.Config, db, logger, modules)
 	if err != nil {
 		db.Close()
 		return nil, err

@@ -7,83 +7,15 @@ import (
 	"testing/synctest"
 
 	"natter/server/servertest"
-	"natter/stanza"
 )
 
-// found is the answer to a query.
-type found struct {
-	ids    []string // of the results, in the order they came
-	bodies []string
-	fin    *stanza.Stanza // the result of the query, or its error
-	raw    []string
-}
+// form is a query's form, fields given as name, value.
+func form(fields ...string) string { return servertest.Form("urn:xmpp:mam:2", fields...) }
 
-func (f *found) text() string { return strings.Join(f.bodies, " ") }
-
-// set returns what the result set says: first, last, count.
-func (f *found) set(t *testing.T, name string) string {
-	t.Helper()
-	fin, ok := f.fin.Child("urn:xmpp:mam:2", "fin")
-	if !ok {
-		t.Fatalf("no <fin/> in %s", f.fin.Raw)
-	}
-	set, ok := f.fin.Find(fin, "http://jabber.org/protocol/rsm", "set")
-	if !ok {
-		t.Fatalf("no <set/> in %s", f.fin.Raw)
-	}
-	c, _ := f.fin.Find(set, "http://jabber.org/protocol/rsm", name)
-	if c == (stanza.Child{}) {
-		return ""
-	}
-	return f.fin.Text(c)
-}
-
-func (f *found) complete() bool {
-	fin, _ := f.fin.Child("urn:xmpp:mam:2", "fin")
-	v, _ := f.fin.ChildAttr(fin, "complete")
-	return v == "true"
-}
-
-// ask sends a query with this content and reads all of the answer.
-func ask(t *testing.T, c *servertest.Client, content string) *found {
-	t.Helper()
-	c.Send(`<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2' queryid='f27'>` + content + `</query></iq>`)
-	f := &found{}
-	for {
-		raw := c.Next()
-		st, err := stanza.ParseIn([]byte(raw), stanza.NSClient, stanza.AfterLogin)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if st.Kind == stanza.IQ {
-			f.fin = st
-			return f
-		}
-		res, ok := st.Child("urn:xmpp:mam:2", "result")
-		if !ok {
-			t.Fatalf("no result: %s", raw)
-		}
-		id, _ := st.ChildAttr(res, "id")
-		if q, _ := st.ChildAttr(res, "queryid"); q != "f27" {
-			t.Errorf("queryid %q in %s", q, raw)
-		}
-		fwd, _ := st.Find(res, "urn:xmpp:forward:0", "forwarded")
-		msg, _ := st.Find(fwd, "jabber:client", "message")
-		body, _ := st.Find(msg, "jabber:client", "body")
-		f.ids = append(f.ids, id)
-		f.bodies = append(f.bodies, st.Text(body))
-		f.raw = append(f.raw, raw)
-	}
-}
-
-// field is a field of a query's form.
-func field(name string, values ...string) string {
-	return `<field var='` + name + `'><value>` + strings.Join(values, "</value><value>") + `</value></field>`
-}
-
-// form is a query's form.
-func form(fields ...string) string {
-	return `<x xmlns='jabber:x:data' type='submit'>` + field("FORM_TYPE", "urn:xmpp:mam:2") + strings.Join(fields, "") + `</x>`
+// ids is a query's form that asks for these messages.
+func ids(list ...string) string {
+	values := "<value>" + strings.Join(list, "</value><value>") + "</value>"
+	return strings.Replace(form("ids", "x"), "<value>x</value>", values, 1)
 }
 
 // rsm is a query's result set.
@@ -112,14 +44,14 @@ func TestPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := servertest.New(t)
 		juliet := history(t, srv, 7)
-		all := ask(t, juliet, "")
-		if all.text() != "1 2 3 4 5 6 7" || !all.complete() {
-			t.Fatalf("got %s, %s", all.text(), all.fin.Raw)
+		all := juliet.History("", "")
+		if all.Bodies() != "1 2 3 4 5 6 7" || !all.Complete() {
+			t.Fatalf("got %s, %s", all.Bodies(), all.Fin.Raw)
 		}
-		if all.set(t, "first") != all.ids[0] || all.set(t, "last") != all.ids[6] {
-			t.Errorf("set: %s", all.fin.Raw)
+		if all.Set("first") != all.IDs[0] || all.Set("last") != all.IDs[6] {
+			t.Errorf("set: %s", all.Fin.Raw)
 		}
-		id := func(n int) string { return all.ids[n-1] }
+		id := func(n int) string { return all.IDs[n-1] }
 		for _, tt := range []struct {
 			name, query, want string
 			complete          bool
@@ -137,30 +69,30 @@ func TestPages(t *testing.T) {
 			{"the count alone", rsm(`<max>0</max>`), "", false, "7"},
 			{"flipped", rsm(`<max>3</max>`) + `<flip-page/>`, "3 2 1", false, "7"},
 			{"the end flipped", rsm(`<max>3</max><before/>`) + `<flip-page/>`, "7 6 5", false, "7"},
-			{"after-id", form(field("after-id", id(5))), "6 7", true, ""},
-			{"before-id", form(field("before-id", id(3))), "1 2", true, ""},
-			{"both", form(field("before-id", id(6)), field("after-id", id(3))), "4 5", true, ""},
-			{"both, backwards", form(field("before-id", id(6)), field("after-id", id(2))) + rsm(`<max>2</max><before/>`), "4 5", false, ""},
-			{"both, the page before", form(field("before-id", id(6)), field("after-id", id(2))) + rsm(`<max>2</max><before>`+id(4)+`</before>`), "3", true, ""},
-			{"ids", form(field("ids", id(6), id(2), id(2))), "2 6", true, ""},
-			{"ids by pages", form(field("ids", id(6), id(2), id(4))) + rsm(`<max>2</max>`), "2 4", false, ""},
-			{"ids backwards", form(field("ids", id(6), id(2), id(4))) + rsm(`<max>2</max><before/>`), "4 6", false, ""},
-			{"with a bare address", form(field("with", "romeo@localhost")), "1 2 3 4 5 6 7", true, ""},
-			{"with an odd spelling", form(field("with", "ROMEO@Localhost/garden")), "1 3 5 7", true, ""},
-			{"with a full address", form(field("with", "romeo@localhost/orchard")) + rsm(`<max>2</max>`), "2 4", false, ""},
-			{"with nobody", form(field("with", "mercutio@localhost")), "", true, ""},
-			{"with oneself", form(field("with", "juliet@localhost")), "", true, ""},
-			{"since the beginning", form(field("start", "1999-01-01T00:00:00Z")), "1 2 3 4 5 6 7", true, ""},
-			{"before the beginning", form(field("end", "1999-01-01T00:00:00+02:00")), "", true, ""},
-			{"from what is to come", form(field("start", "2222-01-01T00:00:00.123456Z")), "", true, ""},
-			{"empty fields", form(field("with", ""), field("start", ""), field("ids", "")), "1 2 3 4 5 6 7", true, ""},
-			{"without what rooms said", form(field("include-groupchat", "false")), "1 2 3 4 5 6 7", true, ""},
+			{"after-id", form("after-id", id(5)), "6 7", true, ""},
+			{"before-id", form("before-id", id(3)), "1 2", true, ""},
+			{"both", form("before-id", id(6), "after-id", id(3)), "4 5", true, ""},
+			{"both, backwards", form("before-id", id(6), "after-id", id(2)) + rsm(`<max>2</max><before/>`), "4 5", false, ""},
+			{"both, the page before", form("before-id", id(6), "after-id", id(2)) + rsm(`<max>2</max><before>`+id(4)+`</before>`), "3", true, ""},
+			{"one by its id", form("ids", id(6)), "6", true, ""},
+			{"ids by pages", ids(id(6), id(2), id(4), id(2)) + rsm(`<max>2</max>`), "2 4", false, ""},
+			{"ids backwards", ids(id(6), id(2), id(4), id(2)) + rsm(`<max>2</max><before/>`), "4 6", false, ""},
+			{"with a bare address", form("with", "romeo@localhost"), "1 2 3 4 5 6 7", true, ""},
+			{"with an odd spelling", form("with", "ROMEO@Localhost/garden"), "1 3 5 7", true, ""},
+			{"with a full address", form("with", "romeo@localhost/orchard") + rsm(`<max>2</max>`), "2 4", false, ""},
+			{"with nobody", form("with", "mercutio@localhost"), "", true, ""},
+			{"with oneself", form("with", "juliet@localhost"), "", true, ""},
+			{"since the beginning", form("start", "1999-01-01T00:00:00Z"), "1 2 3 4 5 6 7", true, ""},
+			{"before the beginning", form("end", "1999-01-01T00:00:00+02:00"), "", true, ""},
+			{"from what is to come", form("start", "2222-01-01T00:00:00.123456Z"), "", true, ""},
+			{"empty fields", form("with", "", "start", "", "ids", ""), "1 2 3 4 5 6 7", true, ""},
+			{"without what rooms said", form("include-groupchat", "false"), "1 2 3 4 5 6 7", true, ""},
 		} {
-			f := ask(t, juliet, tt.query)
-			if f.text() != tt.want || f.complete() != tt.complete {
-				t.Errorf("%s: got %q, want %q: %s", tt.name, f.text(), tt.want, f.fin.Raw)
+			f := juliet.History("", tt.query)
+			if f.Bodies() != tt.want || f.Complete() != tt.complete {
+				t.Errorf("%s: got %q, want %q: %s", tt.name, f.Bodies(), tt.want, f.Fin.Raw)
 			}
-			if n := f.set(t, "count"); n != tt.count {
+			if n := f.Set("count"); n != tt.count {
 				t.Errorf("%s: count %q, want %q", tt.name, n, tt.count)
 			}
 		}
@@ -172,36 +104,33 @@ func TestWhatIsWrongWithAQuery(t *testing.T) {
 		srv := servertest.New(t)
 		juliet := history(t, srv, 2)
 		romeo := srv.Login(t, "romeo@localhost/garden")
-		its := ask(t, romeo, "").ids[0] // the same message, in the other archive
-		if mine := ask(t, juliet, "").ids[0]; mine == its {
+		its := romeo.History("", "").IDs[0] // the same message, in the other archive
+		if mine := juliet.History("", "").IDs[0]; mine == its {
 			t.Errorf("both archives know a message as %s", mine)
 		}
 		for _, tt := range []struct{ name, query, condition string }{
 			{"nothing but a FORM_TYPE", form(), ""},
-			{"no FORM_TYPE", `<x xmlns='jabber:x:data' type='submit'>` + field("with", "romeo@localhost") + `</x>`, "bad-request"},
-			{"another FORM_TYPE", `<x xmlns='jabber:x:data' type='submit'>` + field("FORM_TYPE", "urn:xmpp:mam:1") + `</x>`, "bad-request"},
+			{"no FORM_TYPE", `<x xmlns='jabber:x:data' type='submit'><field var='with'><value>romeo@localhost</value></field></x>`, "bad-request"},
+			{"another FORM_TYPE", servertest.Form("urn:xmpp:mam:1"), "bad-request"},
 			{"a form that was cancelled", `<x xmlns='jabber:x:data' type='cancel'/>`, "bad-request"},
-			{"an unknown field", form(field("{http://example.com/}free-text-search", "x")), "feature-not-implemented"},
-			{"an unknown field without a value", form(`<field var='colour'/>`), "feature-not-implemented"},
-			{"no address", form(field("with", "@")), "bad-request"},
-			{"no time", form(field("start", "yesterday")), "bad-request"},
-			{"no time either", form(field("end", "2010-07-10")), "bad-request"},
-			{"neither true nor false", form(field("include-groupchat", "perhaps")), "bad-request"},
+			{"an unknown field", form("{http://example.com/}free-text-search", "x"), "feature-not-implemented"},
+			{"an unknown field without a value", strings.Replace(form("colour", "x"), "<value>x</value>", "", 1), "feature-not-implemented"},
+			{"no address", form("with", "@"), "bad-request"},
+			{"no time", form("start", "yesterday"), "bad-request"},
+			{"no time either", form("end", "2010-07-10"), "bad-request"},
+			{"neither true nor false", form("include-groupchat", "perhaps"), "bad-request"},
 			{"a number that is none", rsm(`<max>many</max>`), "bad-request"},
 			{"a page by its index", rsm(`<max>1</max><index>1</index>`), "feature-not-implemented"},
 			{"made up, after", rsm(`<after>09af3-cc343-b409f</after>`), "item-not-found"},
 			{"made up, before", rsm(`<before>AAAAAAAAAAAAAAAAAAAAAA</before>`), "item-not-found"},
-			{"of another archive", form(field("after-id", its)), "item-not-found"},
-			{"of another archive, by id", form(field("ids", its)), "item-not-found"},
-			{"one known, one not", form(field("before-id", its), field("after-id", "x")), "item-not-found"},
+			{"of another archive", form("after-id", its), "item-not-found"},
+			{"of another archive, by id", form("ids", its), "item-not-found"},
+			{"one known, one not", form("before-id", its, "after-id", "x"), "item-not-found"},
 		} {
-			f := ask(t, juliet, tt.query)
-			got := ""
-			if e := stanza.ErrorOf(f.fin); e != nil {
-				got = e.Condition
-			}
-			if got != tt.condition || len(f.ids) > 0 && got != "" {
-				t.Errorf("%s: got %q, want %q: %s", tt.name, got, tt.condition, f.fin.Raw)
+			f := juliet.History("", tt.query)
+			got := f.Condition()
+			if got != tt.condition || len(f.IDs) > 0 && got != "" {
+				t.Errorf("%s: got %q, want %q: %s", tt.name, got, tt.condition, f.Fin.Raw)
 			}
 		}
 		juliet.Send(`<iq type='set' id='n'><query xmlns='urn:xmpp:mam:2' node='blog'/></iq>`)
@@ -241,14 +170,14 @@ func TestMetadataAndForm(t *testing.T) {
 		if got := nurse.Next(); !strings.Contains(got, "<metadata xmlns='urn:xmpp:mam:2'></metadata>") {
 			t.Errorf("an empty archive: %s", got)
 		}
-		if f := ask(t, nurse, ""); len(f.ids) != 0 || !f.complete() || f.set(t, "first") != "" {
-			t.Errorf("an empty archive: %s", f.fin.Raw)
+		if f := nurse.History("", ""); len(f.IDs) != 0 || !f.Complete() || f.Set("first") != "" {
+			t.Errorf("an empty archive: %s", f.Fin.Raw)
 		}
 		juliet := history(t, srv, 3)
-		all := ask(t, juliet, "")
+		all := juliet.History("", "")
 		juliet.Send(`<iq type='get' id='m'><metadata xmlns='urn:xmpp:mam:2'/></iq>`)
-		juliet.Expect(`<iq type='result' id='m'><metadata xmlns='urn:xmpp:mam:2'><start id='` + all.ids[0] +
-			`' timestamp='{scansion:any}'/><end id='` + all.ids[2] + `' timestamp='{scansion:any}'/></metadata></iq>`)
+		juliet.Expect(`<iq type='result' id='m'><metadata xmlns='urn:xmpp:mam:2'><start id='` + all.IDs[0] +
+			`' timestamp='{scansion:any}'/><end id='` + all.IDs[2] + `' timestamp='{scansion:any}'/></metadata></iq>`)
 		juliet.Send(`<iq type='get' id='f'><query xmlns='urn:xmpp:mam:2'/></iq>`)
 		got := juliet.Next()
 		for _, want := range []string{
@@ -302,12 +231,12 @@ func TestALargeArchiveFitsTheQueue(t *testing.T) {
 		}
 		total, after := 0, ""
 		for {
-			f := ask(t, juliet, rsm(`<max>100</max>`+after))
-			total += len(f.ids)
-			if f.complete() {
+			f := juliet.History("", rsm(`<max>100</max>`+after))
+			total += len(f.IDs)
+			if f.Complete() {
 				break
 			}
-			after = `<after>` + f.set(t, "last") + `</after>`
+			after = `<after>` + f.Set("last") + `</after>`
 		}
 		if total != 20 {
 			t.Errorf("paged through %d messages, want 20", total)

@@ -21,7 +21,7 @@ func (a *Archive) send(r *reader, f *filter, p page) {
 	for i := range list {
 		r.deliver(a.message(nil, to, f.queryID, &list[i]))
 	}
-	b := stanza.AppendOpen(nil, "fin", "xmlns", NS, "queryid", f.queryID, "complete", yes(p.complete))
+	b := stanza.AppendOpen(nil, "fin", "xmlns", NS, "complete", yes(p.complete))
 	b = a.result(p).AppendTo(b)
 	r.q.Reply(r.t, stanza.AppendClose(b, "fin"))
 }

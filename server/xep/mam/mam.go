@@ -1,7 +1,8 @@
 // Package mam implements XEP-0313 Message Archive Management, version 1.1.3, for
 // accounts: each has an archive of the messages it sent and got, which only its
 // owner may read. What is kept is decided where messages are logged
-// (server/message.go); package archive answers the queries.
+// (server/message.go, server/archive.go); package archive answers the queries. What
+// an account wants kept is told with XEP-0441 MAM Preferences, version 0.2.0.
 package mam
 
 import (
@@ -16,19 +17,24 @@ type module struct{ host *server.Host }
 func New(h *server.Host) *server.Module {
 	m := &module{h}
 	mod := &server.Module{
-		Name: "mam", XEP: "0313 1.1.3",
+		Name: "mam", XEP: "0313 1.1.3, 0441 0.2.0",
 		Summary: "every device can read all of the account's conversations",
 	}
 	if !h.Server.Config.Archive {
 		return mod
 	}
 	mod.AccountFeatures = []string{archive.NS, archive.NSExtended, archive.NSGroupchatField}
+	mod.Load = m.load
 	for _, r := range []struct {
-		typ  stanza.Type
-		name string
-	}{{stanza.Set, "query"}, {stanza.Get, "query"}, {stanza.Get, "metadata"}} {
+		typ    stanza.Type
+		name   string
+		handle func(*server.IQ) error
+	}{
+		{stanza.Set, "query", m.own}, {stanza.Get, "query", m.own}, {stanza.Get, "metadata", m.own},
+		{stanza.Get, "prefs", m.get}, {stanza.Set, "prefs", m.set},
+	} {
 		mod.IQ = append(mod.IQ,
-			server.IQHandler{Type: r.typ, NS: archive.NS, Name: r.name, To: server.AtSelf, Handle: m.own},
+			server.IQHandler{Type: r.typ, NS: archive.NS, Name: r.name, To: server.AtSelf, Handle: r.handle},
 			server.IQHandler{Type: r.typ, NS: archive.NS, Name: r.name, To: server.AtAccount, Handle: forbidden})
 	}
 	return mod
@@ -36,7 +42,7 @@ func New(h *server.Host) *server.Module {
 
 // own answers about the asker's own archive.
 func (m *module) own(q *server.IQ) error {
-	return archive.Archive{Host: m.host, Owner: q.Account.Bare, Groupchat: true}.Handle(q)
+	return archive.Archive{Host: m.host, Owner: q.Account.Bare, Show: show, Groupchat: true}.Handle(q)
 }
 
 // forbidden answers whoever asks for the archive of somebody else, or of nobody
