@@ -67,6 +67,18 @@ type Config struct {
 	UploadFiles int
 	UploadKeep  time.Duration
 	UploadRate  int
+	// RoomOccupants bounds who is in one chat room, RoomsPerAccount the rooms that
+	// one account makes and RoomAffiliations how many a room keeps on its lists.
+	RoomOccupants    int
+	RoomsPerAccount  int
+	RoomAffiliations int
+	// RoomHistory and RoomHistoryBytes bound what a room remembers for those who
+	// enter, RoomNick a nick in bytes and RoomText what an owner writes into one
+	// field of a room's configuration.
+	RoomHistory      int
+	RoomHistoryBytes int
+	RoomNick         int
+	RoomText         int
 	// QueueBytes bounds what waits for one session, written or unconfirmed.
 	QueueBytes int
 	// MaxStanza bounds one stanza in bytes after login.
@@ -108,6 +120,13 @@ func Defaults(cfg Config) Config {
 	def(&cfg.UploadFiles, 10_000)
 	def(&cfg.UploadKeep, 90*24*time.Hour)
 	def(&cfg.UploadRate, 30)
+	def(&cfg.RoomOccupants, 2000)
+	def(&cfg.RoomsPerAccount, 100)
+	def(&cfg.RoomAffiliations, 5000)
+	def(&cfg.RoomHistory, 100)
+	def(&cfg.RoomHistoryBytes, 256<<10)
+	def(&cfg.RoomNick, 255)
+	def(&cfg.RoomText, 4096)
 	def(&cfg.QueueBytes, 1<<20)
 	def(&cfg.MaxStanza, 256<<10)
 	def(&cfg.LoginTimeout, 30*time.Second)

@@ -22,6 +22,7 @@ type Host struct {
 	Self    *Origin // origin of stanzas the host itself sends
 	Auth    *auth.Config
 	Modules []*Module // in the order of all.go
+	Rooms   *Rooms    // set by the module that serves rooms; nil without
 
 	iq       map[iqKey]*IQHandler
 	nonzas   map[string]*NonzaHandler

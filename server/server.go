@@ -9,9 +9,10 @@
 // never one above what it holds:
 //
 //  1. Host.names, registry shards (held for a map operation only)
-//  2. Account.mu
-//  3. a stream's lock (server/c2s)
-//  4. the store's queue, Server.asked
+//  2. a room's lock (server/xep/muc)
+//  3. Account.mu
+//  4. a stream's lock (server/c2s)
+//  5. the store's queue, Server.asked, a room's queue and the map of rooms
 //
 // A registry shard's lock may be taken under an account's for one map operation.
 // No lock is held across a write to a socket or a read from the store. A

@@ -11,6 +11,7 @@ import (
 	"natter/server/xep/disco"
 	"natter/server/xep/last"
 	"natter/server/xep/mam"
+	"natter/server/xep/muc"
 	"natter/server/xep/ping"
 	"natter/server/xep/private"
 	"natter/server/xep/push"
@@ -45,5 +46,6 @@ func All(h *server.Host) []*server.Module {
 		adhoc.New(h),
 		administration.New(h),
 		upload.New(h),
+		muc.New(h),
 	}
 }

@@ -1,0 +1,146 @@
+package muc
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"natter/server"
+	"natter/stanza"
+)
+
+// room is a room while it is in memory: somebody is in it, or needed it a moment
+// ago. Its lock ranks before an account's (package server).
+type room struct {
+	svc  *service
+	name string     // localpart
+	jid  stanza.JID // bare JID
+	attr []byte     // … escaped
+
+	mu      sync.Mutex
+	gone    bool // let go or destroyed: look it up again
+	used    time.Time
+	storing atomic.Int32 // changes on their way to the store
+	dirty   atomic.Bool  // what the store has is not up to date
+
+	config  config
+	creator string // bare JID
+	created time.Time
+	locked  bool // until its owner has configured it (§10.1.1)
+	subject subject
+	affs    map[string]standing // by bare JID
+	reserve map[string]string   // bare JIDs by the nick they have registered (§7.10)
+
+	nicks   map[string]*occupant
+	byJID   map[string]*client
+	clients []*client // in the order they came
+
+	history  history
+	queue    queue
+	watchers map[int]func(server.RoomMessage)
+	watched  int
+	spoke    map[string]time.Time // slow mode: when a bare JID last spoke
+	activity activity
+	extras   extras
+}
+
+// standing is what a room keeps of a bare JID.
+type standing struct {
+	Affiliation affiliation
+	Nick        string   `json:",omitempty"` // reserved
+	Reason      string   `json:",omitempty"`
+	Hats        []string `json:",omitempty"` // URIs (XEP-0317)
+}
+
+func (s *service) newRoom(name string) *room {
+	jid, err := stanza.ParseJID(name + "@" + s.domain)
+	if err != nil {
+		panic("muc: a localpart that is none: " + name) // it was parsed before
+	}
+	return &room{
+		svc: s, name: name, jid: jid, attr: stanza.AppendAttr(nil, jid.String()), used: time.Now(),
+		affs: make(map[string]standing), reserve: make(map[string]string),
+		nicks: make(map[string]*occupant), byJID: make(map[string]*client),
+		history: history{most: s.srv.Config.RoomHistory, mostBytes: s.srv.Config.RoomHistoryBytes},
+	}
+}
+
+// affiliation returns what a bare JID is to the room.
+func (r *room) affiliation(j stanza.JID) affiliation {
+	if st, ok := r.affs[j.Bare().String()]; ok {
+		return st.Affiliation
+	}
+	return none
+}
+
+// occupantID returns the stable, unguessable name of a bare JID in this room
+// (XEP-0421 §4.1).
+func (r *room) occupantID(bare string) string {
+	mac := hmac.New(sha256.New, r.svc.host.Auth.Secret)
+	mac.Write([]byte("occupant-id\x00" + r.jid.String() + "\x00" + bare))
+	return hex.EncodeToString(mac.Sum(nil)[:20])
+}
+
+// addClient puts a client into the room under an occupant.
+func (r *room) addClient(x *exchange, c *client) {
+	c.oc.clients = append(c.oc.clients, c)
+	c.oc.cached = [2][]byte{}
+	r.clients = append(r.clients, c)
+	r.byJID[c.jid.String()] = c
+	r.note(x, c)
+}
+
+// dropClient takes a client out of the room, and its occupant when it was the last.
+func (r *room) dropClient(x *exchange, c *client) {
+	oc := c.oc
+	oc.clients = slices.DeleteFunc(oc.clients, func(o *client) bool { return o == c })
+	oc.cached = [2][]byte{}
+	r.clients = slices.DeleteFunc(r.clients, func(o *client) bool { return o == c })
+	delete(r.byJID, c.jid.String())
+	if len(oc.clients) == 0 {
+		delete(r.nicks, oc.nick)
+	}
+	r.used = time.Now()
+	r.forget(x, c)
+}
+
+// occupants counts.
+func (r *room) occupants() int { return len(r.nicks) }
+
+// byBare returns the occupants of a bare JID.
+func (r *room) byBare(bare stanza.JID) []*occupant {
+	var list []*occupant
+	for _, c := range r.clients {
+		if c.oc.bare == bare && !slices.Contains(list, c.oc) {
+			list = append(list, c.oc)
+		}
+	}
+	return list
+}
+
+// addressOf returns room@service/nick, escaped; the error is what the sender of
+// such a nick is answered.
+func (r *room) addressOf(nick string) (attr []byte, jid stanza.JID, err *stanza.Error) {
+	if n := r.svc.srv.Config.RoomNick; len(nick) > n {
+		return nil, jid, stanza.NotAcceptable("that nick is too long; take a shorter one")
+	}
+	if strings.TrimSpace(nick) != nick || nick == "" {
+		return nil, jid, stanza.JIDMalformed("a nick neither begins nor ends with a space")
+	}
+	jid, perr := r.jid.WithResource(nick)
+	if perr != nil {
+		return nil, jid, stanza.JIDMalformed("that is not a nick one can have")
+	}
+	return stanza.AppendAttr(nil, jid.String()), jid, nil
+}
+
+// roomMessage is the element of a message from the room itself, up to its content.
+func (r *room) fromRoom(typ string) wire {
+	head := append(append([]byte("<message from='"), r.attr...), "' to='"...)
+	return wire{head, append([]byte("'"), " type='"+typ+"'></message>"...)}
+}
