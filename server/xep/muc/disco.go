@@ -17,7 +17,7 @@ import (
 var (
 	serviceFeatures = []string{disco.NSInfo, disco.NSItems, nsMUC, nsPing, nsOccupant}
 	roomFeatures    = []string{
-		disco.NSInfo, disco.NSItems, nsMUC, nsMUC + "#request", nsStableID, nsSelfPing, nsOccupant, nsSID, nsPing, nsQuery, nsRegister,
+		disco.NSInfo, disco.NSItems, nsMUC, nsStableID, nsSelfPing, nsOccupant, nsSID, nsPing,
 	}
 )
 
