@@ -43,6 +43,7 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 		mux.HandleFunc("GET /healthz", s.serveHealth)
 		mux.Handle("GET /metrics", s.metricsHandler())
 		h := core.Host(name)
+		mountChat(mux, h)
 		for _, m := range h.Modules {
 			for _, route := range m.HTTP {
 				mux.Handle(route.Pattern, route.Handler)

@@ -187,8 +187,8 @@ func TestWhoMayReadMetrics(t *testing.T) {
 
 func TestOtherPathsAndMethods(t *testing.T) {
 	s := site(servertest.New(t))
-	if code, _ := get(s, "/", here); code != 404 {
-		t.Errorf("/ is %d", code)
+	if code, _ := get(s, "/nowhere", here); code != 404 {
+		t.Errorf("/nowhere is %d", code)
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest("POST", "/healthz", nil))
