@@ -44,6 +44,11 @@ type Config struct {
 	// directory; with memory, one for temporary files that goes with the server.
 	Files string
 
+	// Bytestreams is where clients connect that pass files through the server, as
+	// HOST:PORT (XEP-0065); "off" turns it off. Default: port 7777, for the domain
+	// localhost on 127.0.0.1 only.
+	Bytestreams string
+
 	// OfflineMessages and OfflineBytes bound what waits for an absent account.
 	OfflineMessages int
 	OfflineBytes    int64

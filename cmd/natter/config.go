@@ -69,7 +69,7 @@ func defaultOptions() *options {
 // example instead.
 var noDefault = map[string]string{
 	"control": `"/run/natter/control.sock"`, "cert": `"/etc/natter/fullchain.pem"`, "key": `"/etc/natter/privkey.pem"`,
-	"public_url": `"https://chat.example.org"`,
+	"public_url": `"https://chat.example.org"`, "bytestreams": `"127.0.0.1:7777"`,
 }
 
 // configFile is the configuration file with everything commented out.

@@ -165,6 +165,9 @@ func (o *options) addresses() error {
 	if o.local() {
 		host = "127.0.0.1"
 	}
+	if o.Server.Bytestreams == "" {
+		o.Server.Bytestreams = net.JoinHostPort(host, "7777")
+	}
 	listeners := 0
 	for _, a := range o.listeners() {
 		if *a.addr == "" {

@@ -6,6 +6,7 @@ import (
 	"natter/server/xep/adhoc"
 	"natter/server/xep/administration"
 	"natter/server/xep/blocking"
+	"natter/server/xep/bytestreams"
 	"natter/server/xep/carbons"
 	"natter/server/xep/csi"
 	"natter/server/xep/disco"
@@ -43,6 +44,7 @@ func All(h *server.Host) []*server.Module {
 		register.New(h),
 		vcard.New(h),
 		push.New(h),
+		bytestreams.New(h),
 		adhoc.New(h),
 		administration.New(h),
 		upload.New(h),

@@ -1,0 +1,4 @@
+package bytestreams
+
+// Handshake is handshake for the fuzz target.
+var Handshake = handshake
