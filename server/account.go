@@ -49,7 +49,8 @@ type Account struct {
 	view     presence.Account // what package presence sees of the account
 	values   values           // what modules cache with the account
 	spool    spool
-	storing  int // changes of the roster that are on their way to the store
+	peers    map[stanza.JID]*Features // available resources at other servers, see features.go
+	storing  int                      // changes of the roster that are on their way to the store
 	used     time.Time
 	gone     bool // let go: look it up again
 	removed  bool // … and there is nothing to find

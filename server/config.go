@@ -84,6 +84,13 @@ type Config struct {
 	RoomHistoryBytes int
 	RoomNick         int
 	RoomText         int
+	// PubSubNodes, PubSubItems and PubSubBytes bound what an account publishes by
+	// PEP (avatars, bookmarks, keys, moods): nodes, items of all nodes together,
+	// and what they take in the store. PubSubItem bounds one item.
+	PubSubNodes int
+	PubSubItems int
+	PubSubBytes int64
+	PubSubItem  int
 	// QueueBytes bounds what waits for one session, written or unconfirmed.
 	QueueBytes int
 	// MaxStanza bounds one stanza in bytes after login.
@@ -132,6 +139,10 @@ func Defaults(cfg Config) Config {
 	def(&cfg.RoomHistoryBytes, 256<<10)
 	def(&cfg.RoomNick, 255)
 	def(&cfg.RoomText, 4096)
+	def(&cfg.PubSubNodes, 500)
+	def(&cfg.PubSubItems, 10_000)
+	def(&cfg.PubSubBytes, 20<<20)
+	def(&cfg.PubSubItem, 256<<10)
 	def(&cfg.QueueBytes, 1<<20)
 	def(&cfg.MaxStanza, 256<<10)
 	def(&cfg.LoginTimeout, 30*time.Second)

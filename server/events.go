@@ -1,5 +1,7 @@
 package server
 
+import "natter/stanza"
+
 // EventKind says what happened.
 type EventKind uint8
 
@@ -15,6 +17,12 @@ const (
 	ContactsChanged
 	// AccountCreated: there is a new account, Local.
 	AccountCreated
+	// FeaturesChanged: it has become known what the client of Session, or the
+	// resource Peer at another server whose presence Account gets, can do.
+	FeaturesChanged
+	// NodeChanged: items of the account's node Node were published, or went; it is
+	// durable. Module is who did it, "" for a client.
+	NodeChanged
 )
 
 // Event is something that modules tell each other without knowing each other.
@@ -26,6 +34,13 @@ type Event struct {
 	Hash    string
 	Type    string
 	Data    []byte
+	Session *Session
+	Peer    stanza.JID
+
+	Node      string
+	Module    string
+	Published []NodeItem
+	Retracted []string // ids
 }
 
 // Tell tells every module of the host of an event, in their order, but for the one

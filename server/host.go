@@ -23,6 +23,7 @@ type Host struct {
 	Auth    *auth.Config
 	Modules []*Module // in the order of all.go
 	Rooms   *Rooms    // set by the module that serves rooms; nil without
+	PEP     PEP       // what accounts publish; see pep.go
 
 	iq       map[iqKey]*IQHandler
 	nonzas   map[string]*NonzaHandler

@@ -182,11 +182,9 @@ func (h *Host) presenceToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanz
 		}
 		return
 	}
-	if a.Has(AccountBlocks | AccountPush) {
-		p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stanza.Stamp{}}
-		if !srv.run(ToAccount, &p) {
-			return
-		}
+	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stanza.Stamp{}}
+	if !srv.run(ToAccount, &p) {
+		return
 	}
 	switch st.Type {
 	case stanza.Subscribe, stanza.Subscribed, stanza.Unsubscribe, stanza.Unsubscribed:

@@ -67,7 +67,8 @@ type Session struct {
 	Remote   string // the peer's address, for logs and administrators
 	Out      Stream
 
-	flags atomic.Uint32
+	flags    atomic.Uint32
+	features atomic.Pointer[Features]
 
 	// Guarded by Account.mu.
 	interested bool   // asked for the roster (RFC 6121 §2.1.6)

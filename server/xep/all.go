@@ -7,12 +7,14 @@ import (
 	"natter/server/xep/administration"
 	"natter/server/xep/blocking"
 	"natter/server/xep/bytestreams"
+	"natter/server/xep/caps"
 	"natter/server/xep/carbons"
 	"natter/server/xep/csi"
 	"natter/server/xep/disco"
 	"natter/server/xep/last"
 	"natter/server/xep/mam"
 	"natter/server/xep/muc"
+	"natter/server/xep/pep"
 	"natter/server/xep/ping"
 	"natter/server/xep/private"
 	"natter/server/xep/push"
@@ -33,6 +35,8 @@ func All(h *server.Host) []*server.Module {
 		server.RosterModule(h),
 		server.MessageModule(h),
 		disco.New(h),
+		caps.New(h),
+		pep.New(h),
 		ping.New(h),
 		mam.New(h),
 		carbons.New(h),

@@ -1,0 +1,233 @@
+package pep
+
+import (
+	"context"
+
+	"natter/server"
+	"natter/server/xep/pubsub"
+	"natter/stanza"
+)
+
+// greetedKey keeps the features by which a session was sent last items;
+// sharersKey those sessions that have sent an account directed presence. Both are
+// guarded by the account's lock.
+type (
+	greetedKey struct{}
+	sharersKey struct{}
+)
+
+// greeting is a resource that is to be sent last items, on behalf of all whose
+// events it gets or of one account only.
+type greeting struct {
+	session *server.Session // of this server, or
+	peer    stanza.JID      // … a resource of another one
+	local   string          // whose items; "" for all of the session's contacts
+	before  *server.Features
+}
+
+// welcome has a session that is available sent the last items of those nodes that
+// it wants and has not been sent yet: it has just come, or has come to be known, or
+// is another client now (XEP-0163 §4.3.4).
+func (m *module) welcome(s *server.Session) {
+	a := s.Account
+	a.Lock()
+	on, _ := a.Available(s)
+	before, _ := s.Value(greetedKey{}).(*server.Features)
+	now := s.Features()
+	if !on || now == nil || now == before {
+		a.Unlock()
+		return
+	}
+	s.SetValue(greetedKey{}, now)
+	a.Unlock()
+	m.enqueue(greeting{session: s, before: before})
+}
+
+// presence sees presence that a session broadcasts.
+func (m *module) presence(p *server.Passage) server.Verdict {
+	s := p.Origin.Session
+	if p.Stanza.To() != nil {
+		return server.Pass
+	}
+	switch p.Stanza.Type {
+	case stanza.TypeNone:
+		m.welcome(s) // changed its features while it is available; else see Available
+	case stanza.Unavailable:
+		p.Account.Lock()
+		if s.Value(greetedKey{}) != nil {
+			s.SetValue(greetedKey{}, (*server.Features)(nil))
+		}
+		p.Account.Unlock()
+	}
+	return server.Pass
+}
+
+// on hears of what a client turned out to want.
+func (m *module) on(t *server.Turn, e server.Event) {
+	if e.Kind != server.FeaturesChanged {
+		return
+	}
+	if e.Session != nil {
+		m.welcome(e.Session)
+		return
+	}
+	m.enqueue(greeting{peer: e.Peer, local: e.Account.Local})
+}
+
+// maxSharers bounds how many sessions an account remembers to have sent it
+// directed presence.
+const maxSharers = 200
+
+// shared sees directed presence to an account: the session that sends it gets the
+// events of open nodes while it stays (XEP-0060 §9.1.3).
+func (m *module) shared(p *server.Passage) server.Verdict {
+	s, a := p.Origin.Session, p.Account
+	if s == nil || p.Stanza.To() == nil || s.Account == a {
+		return server.Pass
+	}
+	switch p.Stanza.Type {
+	case stanza.TypeNone, stanza.Unavailable:
+	default:
+		return server.Pass
+	}
+	a.Lock()
+	list, _ := a.Value(sharersKey{}).([]*server.Session)
+	now := make([]*server.Session, 0, len(list)+1)
+	known := false
+	for _, x := range list {
+		if x != s && m.host.Server.Session(x.Full) == x { // else it has ended
+			now = append(now, x)
+		}
+		known = known || x == s
+	}
+	if p.Stanza.Type == stanza.TypeNone && len(now) < maxSharers && !a.Roster.State(s.JID).HasFrom() {
+		now = append(now, s)
+	}
+	a.SetValue(sharersKey{}, now)
+	a.Unlock()
+	if !known && len(now) > 0 && now[len(now)-1] == s {
+		m.enqueue(greeting{session: s, local: a.Local})
+	}
+	return server.Pass
+}
+
+// sharersOf returns the sessions that have sent an account directed presence. The
+// account must be locked.
+func sharersOf(a *server.Account) []*server.Session {
+	list, _ := a.Value(sharersKey{}).([]*server.Session)
+	return list
+}
+
+// maxGreetings bounds the greetings that wait. Beyond it clients get what is
+// published from then on, and can ask for the rest.
+const maxGreetings = 50_000
+
+// enqueue has a greeting done by a goroutine that lives while there are any.
+func (m *module) enqueue(g greeting) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.greetings) >= maxGreetings {
+		return
+	}
+	m.greetings = append(m.greetings, g)
+	if !m.greeting {
+		m.greeting = true
+		m.host.Server.Go(m.greet)
+	}
+}
+
+func (m *module) greet(ctx context.Context) {
+	for ctx.Err() == nil {
+		m.mu.Lock()
+		if len(m.greetings) == 0 {
+			m.greeting, m.greetings = false, nil
+			m.mu.Unlock()
+			return
+		}
+		g := m.greetings[0]
+		m.greetings = m.greetings[1:]
+		m.mu.Unlock()
+		m.host.Server.Do(func(t *server.Turn) { m.carryOut(t, g) })
+	}
+}
+
+func (m *module) carryOut(t *server.Turn, g greeting) {
+	switch {
+	case g.session == nil:
+		m.greetPeer(t, g.local, g.peer)
+	case g.local != "":
+		m.greetFrom(t, g.local, g.session, g.before)
+	default:
+		m.greetAll(t, g.session, g.before)
+	}
+}
+
+// greetAll sends a session the last items of its own account and of the contacts
+// on this server whose presence it gets; other servers do that for theirs.
+func (m *module) greetAll(t *server.Turn, s *server.Session, before *server.Features) {
+	a := s.Account
+	m.greetFrom(t, a.Local, s, before)
+	var contacts []stanza.JID
+	a.Lock()
+	for item := range a.Roster.All() {
+		if item.State.HasTo() {
+			contacts = append(contacts, item.JID)
+		}
+	}
+	a.Unlock()
+	for _, j := range contacts {
+		if h := m.host.Server.Host(j.Domain()); h != nil && h.PEP.Greet != nil && j.Local() != "" {
+			h.PEP.Greet(t, j.Local(), s, before)
+		}
+	}
+}
+
+// greetFrom sends a session the last items of one account of the host.
+func (m *module) greetFrom(t *server.Turn, local string, s *server.Session, before *server.Features) {
+	now := s.Features()
+	if now == nil || !m.host.Exists(local) {
+		return
+	}
+	m.sendLast(t, local, s.JID, func(node string) bool { return now.Wants(node) && !before.Wants(node) })
+}
+
+// greetPeer does so for a resource of another server.
+func (m *module) greetPeer(t *server.Turn, local string, peer stanza.JID) {
+	a := m.host.Online(local)
+	if a == nil {
+		return
+	}
+	a.Lock()
+	f := a.Peer(peer)
+	a.Unlock()
+	if f != nil {
+		m.sendLast(t, local, peer, f.Wants)
+	}
+}
+
+func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, wants func(string) bool) {
+	s, err := m.service(t, local)
+	var who pubsub.Asker
+	if err == nil {
+		who, err = m.Ask(t, s, to)
+	}
+	if err != nil {
+		m.host.Server.Log.Error("last items not sent", "account", local, "err", err)
+		return
+	}
+	s.SendLast(t, who, wants)
+}
+
+// saveGreeted keeps over a restart that a session was greeted.
+func saveGreeted(s *server.Session) []byte {
+	if f, _ := s.Value(greetedKey{}).(*server.Features); f != nil {
+		return []byte{1}
+	}
+	return nil
+}
+
+func restoreGreeted(s *server.Session, data []byte) {
+	if len(data) > 0 && s.Features() != nil {
+		s.SetValue(greetedKey{}, s.Features())
+	}
+}

@@ -1,0 +1,78 @@
+package pubsub
+
+import (
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// configuration answers with the form to configure a node (XEP-0060 §8.2.1).
+func (r *request) configuration() error {
+	s := r.s
+	s.mu.Lock()
+	n, err := s.owned(r.node, &r.who)
+	var config Config
+	if err == nil {
+		config = n.config
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	b := stanza.AppendOpen(nil, "configure", "node", r.node)
+	b = config.form("form").AppendTo(b)
+	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "configure")))
+	return nil
+}
+
+// defaultConfiguration answers with how nodes are configured that nobody has
+// configured (§8.3).
+func (r *request) defaultConfiguration() error {
+	if !r.who.Creates {
+		return forbidden()
+	}
+	config := r.s.Policy.Default("")
+	b := stanza.AppendOpen(nil, "default")
+	b = config.form("form").AppendTo(b)
+	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "default")))
+	return nil
+}
+
+// configure handles the form that is filled in (§8.2.4). Items beyond a new bound
+// go.
+func (r *request) configure() error {
+	f, cancelled, err := submitted(r.Stanza, r.el, formConfig)
+	if err != nil {
+		return err
+	}
+	if err := r.lock(); err != nil {
+		return err
+	}
+	s := r.s
+	defer s.mu.Unlock()
+	n, err := s.owned(r.node, &r.who)
+	if err != nil {
+		return err
+	}
+	if cancelled {
+		r.Reply(r.Turn, nil)
+		return nil
+	}
+	if f == nil {
+		return stanza.BadRequest("there is no form")
+	}
+	config := n.config
+	if err := config.apply(f, false); err != nil {
+		return stanza.NotAcceptable(err.Error()) // §8.2.5.2
+	}
+	n.config = config
+	b := new(store.Batch)
+	if err := s.put(b, n); err != nil {
+		return err
+	}
+	for len(n.items) > 0 && (!config.Persist || len(n.items) > s.room(&config)) {
+		s.drop(b, n, 0)
+	}
+	c := s.change(n, r.who.JID)
+	c.Configured, c.Notify = true, config.Notify && config.NotifyConfig
+	return r.finish(b, c)
+}

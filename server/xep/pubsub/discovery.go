@@ -1,0 +1,107 @@
+package pubsub
+
+import (
+	"strconv"
+	"time"
+
+	"natter/server"
+	"natter/server/store"
+	"natter/server/xep/disco"
+	"natter/server/xep/forms"
+	"natter/stanza"
+)
+
+// Features are what every service announces (XEP-0060 §10), with NS before them.
+func Features() []string {
+	list := []string{NS}
+	for _, f := range []string{
+		"access-authorize", "access-open", "access-presence", "access-roster", "access-whitelist",
+		"auto-create", "config-node", "config-node-max", "create-and-configure", "create-nodes",
+		"delete-items", "delete-nodes", "instant-nodes", "item-ids", "last-published",
+		"manage-subscriptions", "member-affiliation", "meta-data", "modify-affiliations", "multi-items",
+		"outcast-affiliation", "persistent-items", "publish", "publish-only-affiliation", "publish-options",
+		"publisher-affiliation", "purge-nodes", "retract-items", "retrieve-affiliations", "retrieve-default",
+		"retrieve-default-sub", "retrieve-items", "retrieve-subscriptions", "rsm", "subscribe",
+		"subscription-options", "subscription-notifications",
+	} {
+		list = append(list, NS+"#"+f)
+	}
+	return list
+}
+
+// AppendNodes appends a disco item for each node that who may read or subscribe to
+// (XEP-0060 §5.2, XEP-0163 §6.2).
+func (s *Service) AppendNodes(b []byte, who Asker) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.sorted() {
+		if n.rights().read(&who, true) == nil {
+			b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "node", n.name, "name", n.config.Title)
+		}
+	}
+	return b
+}
+
+// NodeItems returns a disco item for each item of a node (§5.5), nil where who may
+// not read it.
+func (s *Service) NodeItems(who Asker, node string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.nodes[node]
+	if n == nil || n.rights().read(&who, false) != nil {
+		return nil
+	}
+	b := []byte{}
+	for i := range n.items {
+		b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "name", n.items[i].id)
+	}
+	return b
+}
+
+// Info returns the disco#info of a node (§5.3, §5.4), nil where who may not know
+// of it.
+func (s *Service) Info(who Asker, node string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.nodes[node]
+	if n == nil || n.rights().read(&who, true) != nil {
+		return nil
+	}
+	c := &n.config
+	f := forms.New("result", formMeta)
+	add := func(typ, name string, values ...string) {
+		if len(values) > 0 && values[0] != "" {
+			f.Add(typ, "pubsub#"+name, "", values...)
+		}
+	}
+	add("text-single", "title", c.Title)
+	add("text-single", "description", c.Description)
+	add("text-single", "language", c.Language)
+	add("text-single", "type", c.Type)
+	add("jid-single", "creator", n.creator.String())
+	add("text-single", "creation_date", store.TimeOf(n.created).UTC().Format(time.RFC3339))
+	add("list-single", "access_model", c.Access)
+	add("list-single", "publish_model", c.Publish)
+	add("text-single", "max_items", settingOf("pubsub#max_items").get(c)...)
+	if n.rights().owner(&who) {
+		add("text-single", "num_subscribers", strconv.Itoa(len(n.subscriptions)))
+	}
+	var owners []string
+	if who.Personal {
+		owners = append(owners, s.JID.String())
+	}
+	for _, j := range sortedJIDs(n.affiliations) {
+		if n.affiliations[j] == Owner {
+			owners = append(owners, j.String())
+		}
+	}
+	add("jid-multi", "owner", owners...)
+	ids := []server.Identity{{Category: "pubsub", Type: "leaf", Name: c.Title}}
+	return disco.AppendInfo(nil, ids, append(Features(), disco.NSInfo, disco.NSItems), f.Bytes())
+}
+
+// appendDelay appends when what has that id came to be (XEP-0203).
+func appendDelay(b []byte, by stanza.JID, id uint64) []byte {
+	return stanza.AppendEmpty(b, "delay", "xmlns", "urn:xmpp:delay", "from", by.String(),
+		"stamp", store.TimeOf(id).UTC().Format("2006-01-02T15:04:05.000Z"))
+}

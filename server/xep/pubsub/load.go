@@ -1,0 +1,229 @@
+package pubsub
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"natter/server"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// Kinds of documents: a node under its name, an item under what itemKey makes.
+const (
+	kindNode = "pubsub-node"
+	kindItem = "pubsub-item"
+)
+
+// sep parts a key; XML can't hold it.
+const sep = "\x01"
+
+// node is one node, guarded by its service's lock.
+type node struct {
+	name          string
+	config        Config
+	affiliations  map[stanza.JID]Affiliation // of bare JIDs, but for the owner of a personal service
+	subscriptions map[stanza.JID]*subscription
+	created       uint64 // an id of the store, which is a time
+	creator       stanza.JID
+	items         []entry // the oldest first
+	last          *Item   // the newest, when it is at hand
+}
+
+// entry is what is kept in memory of an item. Its payload is in the store.
+type entry struct {
+	id        string
+	seq       uint64 // an id of the store: when it was published
+	size      int
+	publisher string // bare JID, "" for the service's own
+}
+
+// nodeDoc is a node in the store.
+type nodeDoc struct {
+	Config        Config
+	Affiliations  map[string]Affiliation   `json:",omitempty"`
+	Subscriptions map[string]*subscription `json:",omitempty"`
+	Created       uint64
+	Creator       string `json:",omitempty"`
+}
+
+// itemKey is the key of an item's document. All that has to be known of an item
+// but its payload is in it, so that no payload need be read to know them.
+func itemKey(node string, e *entry) string {
+	return fmt.Sprintf("%s%s%016x%s%x%s%s%s%s", node, sep, e.seq, sep, e.size, sep, e.publisher, sep, e.id)
+}
+
+// entryOf reads what itemKey wrote.
+func entryOf(key string) (node string, e entry, ok bool) {
+	parts := strings.SplitN(key, sep, 5)
+	if len(parts) != 5 {
+		return "", entry{}, false
+	}
+	seq, err1 := strconv.ParseUint(parts[1], 16, 64)
+	size, err2 := strconv.ParseUint(parts[2], 16, 31)
+	return parts[0], entry{id: parts[4], seq: seq, size: int(size), publisher: parts[3]}, err1 == nil && err2 == nil
+}
+
+// Load reads a service from the store. What was handed to the store before must be
+// decided. The service is not yet shared.
+func (s *Service) Load() error {
+	srv := s.Host.Server
+	ctx, cancel := context.WithTimeout(context.Background(), srv.Config.StoreTimeout)
+	defer cancel()
+	s.nodes = make(map[string]*node)
+	for after := ""; ; {
+		docs, err := srv.Store.List(ctx, s.Host.Name, s.Local, kindNode, "", after, store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, d := range docs {
+			n, err := nodeOf(d)
+			if err != nil {
+				return fmt.Errorf("node %q of %s: %w", d.Key.Key, s.JID, err)
+			}
+			s.nodes[n.name] = n
+			after = d.Key.Key
+		}
+		if len(docs) < store.MaxPage {
+			break
+		}
+	}
+	if len(s.nodes) == 0 {
+		return nil
+	}
+	for after := ""; ; {
+		keys, err := srv.Store.Keys(ctx, s.Host.Name, s.Local, kindItem, "", after, store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			after = k
+			name, e, ok := entryOf(k)
+			if n := s.nodes[name]; ok && n != nil {
+				n.items = append(n.items, e)
+				s.count(1, e.size)
+			}
+		}
+		if len(keys) < store.MaxPage {
+			return nil
+		}
+	}
+}
+
+func nodeOf(d store.Doc) (*node, error) {
+	var v nodeDoc
+	if err := json.Unmarshal(d.Data, &v); err != nil {
+		return nil, err
+	}
+	n := &node{name: d.Key.Key, config: v.Config, created: v.Created}
+	n.creator, _ = stanza.ParseJID(v.Creator)
+	for j, a := range v.Affiliations {
+		if jid, err := stanza.ParseJID(j); err == nil {
+			n.affiliate(jid, a)
+		}
+	}
+	for j, sub := range v.Subscriptions {
+		if jid, err := stanza.ParseJID(j); err == nil {
+			n.subscribe(jid, sub)
+		}
+	}
+	return n, nil
+}
+
+// put adds to b what keeps the node's configuration, affiliations, subscriptions.
+func (s *Service) put(b *store.Batch, n *node) error {
+	v := nodeDoc{Config: n.config, Created: n.created, Creator: n.creator.String()}
+	for j, a := range n.affiliations {
+		if v.Affiliations == nil {
+			v.Affiliations = make(map[string]Affiliation)
+		}
+		v.Affiliations[j.String()] = a
+	}
+	for j, sub := range n.subscriptions {
+		if v.Subscriptions == nil {
+			v.Subscriptions = make(map[string]*subscription)
+		}
+		v.Subscriptions[j.String()] = sub
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b.Put(store.Doc{Key: s.Host.Key(s.Local, kindNode, n.name), Data: data})
+	return nil
+}
+
+func (s *Service) itemDoc(node string, e *entry) store.Key {
+	return s.Host.Key(s.Local, kindItem, itemKey(node, e))
+}
+
+// count counts items in, or with a negative n out; size is that of all of them.
+func (s *Service) count(n, size int) {
+	s.items += n
+	if n < 0 {
+		size = -size
+	}
+	s.bytes += int64(size) + int64(n)*overhead
+}
+
+// find returns an item's place in the node, -1 without; n may be nil.
+func (n *node) find(id string) int {
+	if n == nil || id == "" {
+		return -1
+	}
+	for i := len(n.items) - 1; i >= 0; i-- {
+		if n.items[i].id == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// drop takes an item out of the node and adds its removal to b.
+func (s *Service) drop(b *store.Batch, n *node, i int) {
+	e := n.items[i]
+	b.Delete(s.itemDoc(n.name, &e))
+	s.count(-1, e.size)
+	if i == len(n.items)-1 {
+		n.last = nil
+	}
+	n.items = append(n.items[:i:i], n.items[i+1:]...)
+}
+
+// settled waits until the changes that are on their way are decided, so that reads
+// see them. It must not be called with a lock held, nor by the committer.
+func (s *Service) settled(t *server.Turn) {
+	s.mu.Lock()
+	pending := s.pending > 0
+	s.mu.Unlock()
+	if pending {
+		t.Await(1)
+	}
+}
+
+// payloads reads the payloads of entries of a node; one that is gone meanwhile is
+// left out.
+func (s *Service) payloads(t *server.Turn, node string, list []entry) ([]Item, error) {
+	items := make([]Item, 0, len(list))
+	for i := range list {
+		doc, ok, err := s.Host.Get(t, s.Local, kindItem, itemKey(node, &list[i]))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			items = append(items, Item{ID: list[i].id, Payload: doc.Data, Publisher: s.publisher(&list[i])})
+		}
+	}
+	return items, nil
+}
+
+func (s *Service) publisher(e *entry) stanza.JID {
+	if e.publisher == "" {
+		return s.JID
+	}
+	j, _ := stanza.ParseJID(e.publisher)
+	return j
+}

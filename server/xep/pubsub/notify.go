@@ -1,0 +1,186 @@
+package pubsub
+
+import (
+	"context"
+	"slices"
+
+	"natter/server"
+	"natter/stanza"
+)
+
+// send empties the outbox, on a goroutine of its own that ends with it.
+func (s *Service) send(context.Context) {
+	for {
+		s.mu.Lock()
+		if len(s.outbox) == 0 {
+			s.sending = false
+			s.mu.Unlock()
+			return
+		}
+		fn := s.outbox[0]
+		s.outbox = s.outbox[1:]
+		s.mu.Unlock()
+		s.Host.Server.Do(fn)
+	}
+}
+
+// notify tells those who subscribed, or count as if they had, of a change
+// (XEP-0060 §7.1.2, §7.2.2, §8.2.5.4, §8.4.2, §8.5.2).
+func (s *Service) notify(t *server.Turn, c *Change) {
+	event := s.event(c)
+	if event == nil {
+		return
+	}
+	s.each(t, c, func(to stanza.JID) { s.sendEvent(t, to, c.Config.MessageType, event, nil) })
+}
+
+// each calls fn once with every address that gets a change's event. Who lost
+// access since it subscribed gets none.
+func (s *Service) each(t *server.Turn, c *Change, fn func(to stanza.JID)) {
+	r := rights{&c.Config, c.affiliations, c.subscriptions}
+	told := make(map[stanza.JID]bool)
+	tell := func(to stanza.JID) {
+		if !told[to] {
+			told[to] = true
+			fn(to)
+		}
+	}
+	s.Policy.Audience(t, s, c.Node, func(who Asker) {
+		if sub := c.subscriptions[who.JID.Bare()]; sub != nil && sub.Mute {
+			return
+		}
+		if r.read(&who, false) == nil {
+			tell(who.JID)
+		}
+	})
+	for _, j := range sortedJIDs(c.subscriptions) {
+		sub := c.subscriptions[j]
+		if sub.State != stateSubscribed || sub.Mute {
+			continue
+		}
+		who, err := s.Policy.Ask(t, s, j)
+		if err != nil || r.read(&who, false) != nil {
+			continue
+		}
+		for _, to := range s.addresses(t, c, j) {
+			tell(to)
+		}
+	}
+}
+
+// addresses returns where a subscriber's events go: to the address itself, or
+// where that is an account, to each of its available resources that want the
+// node's, if any are known (XEP-0163 §4.3.2).
+func (s *Service) addresses(t *server.Turn, c *Change, j stanza.JID) []stanza.JID {
+	if !j.IsBare() || j.Local() == "" {
+		return []stanza.JID{j}
+	}
+	if list := s.Policy.Resources(t, s, j, c.Node); len(list) > 0 {
+		return list
+	}
+	if c.Config.Present {
+		return nil
+	}
+	return []stanza.JID{j}
+}
+
+// event returns what a change is told with, nil for nothing.
+func (s *Service) event(c *Change) []byte {
+	switch {
+	case c.Deleted:
+		if c.Redirect == "" {
+			return stanza.AppendEmpty(nil, "delete", "node", c.Node)
+		}
+		b := stanza.AppendOpen(nil, "delete", "node", c.Node)
+		b = stanza.AppendEmpty(b, "redirect", "uri", c.Redirect)
+		return stanza.AppendClose(b, "delete")
+	case c.Purged:
+		return stanza.AppendEmpty(nil, "purge", "node", c.Node)
+	case c.Configured:
+		if !c.Config.Payloads {
+			return stanza.AppendEmpty(nil, "configuration", "node", c.Node)
+		}
+		b := stanza.AppendOpen(nil, "configuration", "node", c.Node)
+		b = c.Config.form("result").AppendTo(b)
+		return stanza.AppendClose(b, "configuration")
+	}
+	if len(c.Published)+len(c.Retracted) == 0 && (c.Config.Persist || c.Config.Payloads) {
+		return nil
+	}
+	b := stanza.AppendOpen(nil, "items", "node", c.Node)
+	for _, i := range c.Published {
+		if !c.Config.Payloads {
+			i.Payload = nil
+		}
+		b = s.appendItem(b, &i)
+	}
+	for _, id := range c.Retracted {
+		b = stanza.AppendEmpty(b, "retract", "id", id)
+	}
+	return stanza.AppendClose(b, "items")
+}
+
+// sendEvent sends an event to one address; more, which may be nil, goes beside it.
+func (s *Service) sendEvent(t *server.Turn, to stanza.JID, typ string, event, more []byte) {
+	if typ == "normal" {
+		typ = ""
+	}
+	b := make([]byte, 0, 300+len(event)+len(more))
+	b = stanza.AppendOpen(b, "message", "from", s.JID.String(), "to", to.String(), "type", typ, "id", server.NewID()[:16])
+	b = stanza.AppendOpen(b, "event", "xmlns", NSEvent)
+	b = append(b, event...)
+	b = stanza.AppendClose(b, "event")
+	b = append(b, more...)
+	s.Host.Server.Send(t, stanza.AppendClose(b, "message"))
+}
+
+// SendLast sends the last item of each node to a resource that has just come, of
+// those nodes that it wants, may read, and that are configured to (XEP-0163 §4.3.4).
+func (s *Service) SendLast(t *server.Turn, who Asker, wants func(node string) bool) {
+	s.mu.Lock()
+	var nodes []string
+	for _, n := range s.nodes {
+		if n.config.SendLast == "on_sub_and_presence" && n.config.Notify && len(n.items) > 0 && wants(n.name) && n.rights().read(&who, false) == nil {
+			nodes = append(nodes, n.name)
+		}
+	}
+	s.mu.Unlock()
+	slices.Sort(nodes)
+	for _, name := range nodes {
+		s.sendLast(t, name, who.JID)
+	}
+}
+
+// sendLast sends a node's last item to an address, which may read it.
+func (s *Service) sendLast(t *server.Turn, name string, to stanza.JID) {
+	s.settled(t)
+	s.mu.Lock()
+	n := s.nodes[name]
+	if n == nil || len(n.items) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	e, last, config := n.items[len(n.items)-1], n.last, n.config
+	s.mu.Unlock()
+	if last == nil {
+		list, err := s.payloads(t, name, []entry{e})
+		if err != nil || len(list) == 0 {
+			return
+		}
+		last = &list[0]
+		if len(last.Payload) <= maxLast {
+			s.mu.Lock()
+			if len(n.items) > 0 && n.items[len(n.items)-1].seq == e.seq {
+				n.last = last
+			}
+			s.mu.Unlock()
+		}
+	}
+	item := *last
+	if !config.Payloads {
+		item.Payload = nil
+	}
+	b := stanza.AppendOpen(nil, "items", "node", name)
+	b = stanza.AppendClose(s.appendItem(b, &item), "items")
+	s.sendEvent(t, to, config.MessageType, b, appendDelay(nil, s.JID, e.seq))
+}

@@ -1,0 +1,281 @@
+package pubsub
+
+import (
+	"natter/server"
+	"natter/server/store"
+	"natter/server/xep/forms"
+	"natter/stanza"
+)
+
+// Publication is what is to be published at a node.
+type Publication struct {
+	Node    string
+	Items   []Item
+	Options *forms.Form // preconditions, and the configuration of a node that is made; nil for none
+	Docs    []store.Doc // stored along with it
+	Retract []string    // … items that go at the same time
+	Module  string
+	Silent  bool // nobody is told
+}
+
+// maxPublish bounds the items of one publication.
+const maxPublish = 500
+
+// publish handles <publish/> (XEP-0060 §7.1).
+func (r *request) publish() error {
+	p := Publication{Node: r.node}
+	st := r.Stanza
+	for c := range st.Children(r.el) {
+		if !st.ChildIs(c, NS, "item") {
+			return stanza.BadRequest("only items are published")
+		}
+		item := Item{}
+		item.ID, _ = st.ChildAttr(c, "id")
+		if len(item.ID) > maxID {
+			return stanza.NotAcceptable("the item's id is too long")
+		}
+		for e := range st.Children(c) {
+			if item.Payload != nil {
+				return with(stanza.BadRequest("an item holds one element"), "invalid-payload", "") // §7.1.3.5
+			}
+			item.Payload = st.Detach(nil, e)
+		}
+		if len(p.Items) == maxPublish {
+			return with(stanza.NotAllowed("too many items at once"), "max-items-exceeded", "")
+		}
+		p.Items = append(p.Items, item)
+	}
+	if c, ok := st.Find(r.Payload, NS, "publish-options"); ok {
+		f, cancelled, err := submitted(st, c, formOptions)
+		if err != nil {
+			return err
+		}
+		if cancelled {
+			f = nil
+		}
+		p.Options = f
+	}
+	k := r.Keep()
+	err := r.s.Publish(r.Turn, r.who, p, func(t *server.Turn, ids []string, err error) {
+		if err != nil {
+			k.Fail(t, err)
+			return
+		}
+		b := stanza.AppendOpen(nil, "publish", "node", p.Node)
+		for _, id := range ids {
+			b = stanza.AppendEmpty(b, "item", "id", id)
+		}
+		k.Reply(t, pubsub(NS, stanza.AppendClose(b, "publish")))
+	})
+	if err != nil {
+		return err
+	}
+	return server.Pending
+}
+
+// Publish publishes for who, who is asked about rights. then is called with the
+// items' ids when they are durable, or with why they are not; it is not called
+// where Publish returns an error. Payloads must not be changed afterwards.
+func (s *Service) Publish(t *server.Turn, who Asker, p Publication, then func(t *server.Turn, ids []string, err error)) error {
+	if p.Node == "" {
+		return nodeRequired()
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	n, b, err := s.prepare(&who, &p)
+	if err != nil {
+		return err
+	}
+	ids := make([]string, 0, len(p.Items))
+	c := s.change(n, who.JID)
+	c.Module, c.Notify = p.Module, n.config.Notify && !p.Silent
+	for _, id := range p.Retract {
+		if i := n.find(id); i >= 0 {
+			s.drop(b, n, i)
+			c.Retracted = append(c.Retracted, id)
+		}
+	}
+	for i := range p.Items {
+		item := &p.Items[i]
+		if item.ID == "" {
+			item.ID = server.NewID()[:20] // §7.1.2: the service makes one
+		}
+		item.Publisher = who.JID.Bare()
+		ids = append(ids, item.ID)
+		c.Published = append(c.Published, *item)
+		if n.config.Persist {
+			c.Retracted = append(c.Retracted, s.add(b, n, item)...)
+		}
+	}
+	if !n.config.NotifyItems || n.config.MaxItems == 1 || n.config.Full == "discard-oldest" {
+		c.Retracted = keep(c.Retracted, p.Retract)
+	}
+	for _, d := range p.Docs {
+		b.Put(d)
+	}
+	return s.commit(t, b, func(t *server.Turn, err error) {
+		then(t, ids, err)
+		if err == nil {
+			s.changed(c)
+		}
+	})
+}
+
+// prepare checks a publication and returns its node, made if need be, and the
+// batch so far. The service is locked and not changed where there is an error.
+func (s *Service) prepare(who *Asker, p *Publication) (*node, *store.Batch, error) {
+	b := new(store.Batch)
+	n := s.nodes[p.Node]
+	config := s.Policy.Default(p.Node)
+	if n == nil {
+		if !who.Creates {
+			if who.Personal {
+				return nil, nil, forbidden()
+			}
+			return nil, nil, noNode(who)
+		}
+		if p.Options != nil {
+			if err := config.apply(p.Options, true); err != nil {
+				return nil, nil, unmet(err)
+			}
+		}
+	} else {
+		if !n.rights().publish(who) {
+			return nil, nil, forbidden()
+		}
+		config = n.config
+		if p.Options != nil {
+			if err := config.meets(p.Options); err != nil {
+				return nil, nil, unmet(err)
+			}
+		}
+	}
+	if err := s.suits(&config, n, p); err != nil {
+		return nil, nil, err
+	}
+	if n == nil {
+		var err error
+		if n, err = s.make(b, p.Node, config, who); err != nil {
+			return nil, nil, err
+		}
+	}
+	return n, b, nil
+}
+
+// unmet says that a precondition does not hold (§7.1.5).
+func unmet(err error) error {
+	return with(stanza.Conflict(err.Error()), "precondition-not-met", "")
+}
+
+// suits checks that items are such as the node's configuration asks for (§7.1.3).
+func (s *Service) suits(c *Config, n *node, p *Publication) error {
+	most := s.Limits.Payload
+	if c.MaxPayload > 0 {
+		most = min(most, c.MaxPayload)
+	}
+	if len(p.Items) == 0 && len(p.Retract) == 0 && (c.Persist || c.Payloads) {
+		return with(stanza.BadRequest("there is no item"), "item-required", "")
+	}
+	fresh, grow := 0, int64(0)
+	for i := range p.Items {
+		item := &p.Items[i]
+		switch {
+		case !c.Persist && !c.Payloads:
+			return with(stanza.BadRequest("the node takes notifications without items"), "item-forbidden", "")
+		case item.Payload == nil && c.Payloads:
+			return with(stanza.BadRequest("the item has no payload"), "payload-required", "")
+		case len(item.Payload) > most:
+			return with(stanza.NotAcceptable("the payload is too large"), "payload-too-big", "")
+		}
+		grow += int64(len(item.Payload))
+		if i := n.find(item.ID); i >= 0 {
+			grow -= int64(n.items[i].size)
+		} else {
+			fresh++
+		}
+	}
+	if !c.Persist {
+		return nil
+	}
+	room := s.room(c)
+	switch {
+	case len(p.Items) > room:
+		return with(stanza.NotAllowed("the node does not hold as many items"), "max-items-exceeded", "")
+	case c.Full == "reject" && n != nil && len(n.items)+fresh > room:
+		return with(stanza.Conflict("the node is full"), "node-full", "") // §7.1.3.4
+	}
+	for n != nil && fresh > 0 && len(n.items)+fresh > room { // the oldest make room
+		fresh--
+	}
+	grow += int64(fresh) * overhead
+	if s.items+fresh > s.Limits.Items && fresh > 0 || s.bytes+grow > s.Limits.Bytes && grow > 0 {
+		return stanza.ResourceConstraint("there is no more room for items; delete some")
+	}
+	return nil
+}
+
+// room is how many items a node may hold.
+func (s *Service) room(c *Config) int {
+	if c.MaxItems == Max {
+		return s.Limits.Items
+	}
+	return min(c.MaxItems, s.Limits.Items)
+}
+
+// add keeps an item in the place of one with its id, and returns those that had
+// to make room.
+func (s *Service) add(b *store.Batch, n *node, item *Item) (out []string) {
+	if i := n.find(item.ID); i >= 0 {
+		s.drop(b, n, i)
+	}
+	for len(n.items) >= s.room(&n.config) {
+		out = append(out, n.items[0].id)
+		s.drop(b, n, 0)
+	}
+	e := entry{id: item.ID, seq: s.Host.Server.Store.NextID(), size: len(item.Payload)}
+	if item.Publisher != s.JID {
+		e.publisher = item.Publisher.String()
+	}
+	n.items = append(n.items, e)
+	n.last = nil
+	if len(item.Payload) <= maxLast {
+		n.last = item
+	}
+	s.count(1, e.size)
+	b.Put(store.Doc{Key: s.itemDoc(n.name, &e), Data: item.Payload})
+	return out
+}
+
+// maxLast is up to which size the last item of a node is kept in memory.
+const maxLast = 2 << 10
+
+// keep returns what of list is in among.
+func keep(list, among []string) []string {
+	var kept []string
+	for _, id := range list {
+		for _, k := range among {
+			if k == id {
+				kept = append(kept, id)
+				break
+			}
+		}
+	}
+	return kept
+}
+
+// change starts a change of a node with a snapshot of who is to hear of it. The
+// service must be locked.
+func (s *Service) change(n *node, by stanza.JID) *Change {
+	c := &Change{Node: n.name, By: by, Config: n.config}
+	c.affiliations = make(map[stanza.JID]Affiliation, len(n.affiliations))
+	for j, a := range n.affiliations {
+		c.affiliations[j] = a
+	}
+	c.subscriptions = make(map[stanza.JID]*subscription, len(n.subscriptions))
+	for j, sub := range n.subscriptions {
+		c.subscriptions[j] = sub
+	}
+	return c
+}

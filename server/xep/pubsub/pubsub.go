@@ -1,0 +1,213 @@
+// Package pubsub implements XEP-0060 Publish-Subscribe, version 1.30.0, without
+// collections, for whoever owns nodes: the accounts of a host (package pep) and a
+// service for all. What differs between these is a Policy.
+//
+// A Service holds what is to be known of its nodes in memory, which items there
+// are included, and what is in the items in the store, as the bytes that came. A
+// change is made in memory and handed to the store under the service's lock,
+// answered when it is durable, and told to subscribers after that, in order.
+package pubsub
+
+import (
+	"errors"
+	"sync"
+
+	"natter/server"
+	"natter/server/store"
+	"natter/stanza"
+)
+
+// Namespaces of XEP-0060.
+const (
+	NS       = "http://jabber.org/protocol/pubsub"
+	NSOwner  = NS + "#owner"
+	NSEvent  = NS + "#event"
+	NSErrors = NS + "#errors"
+)
+
+// Limits bound one service.
+type Limits struct {
+	Nodes   int   // nodes
+	Items   int   // items of all nodes together, and of one
+	Bytes   int64 // what all items take, with an overhead for each
+	Payload int   // bytes of one item
+}
+
+// overhead is what an item counts beyond its payload, so that many small ones are
+// bounded too.
+const overhead = 256
+
+// Bounds within one node, and on what is on its way to subscribers.
+const (
+	maxSubscriptions = 1000
+	maxAffiliations  = 1000
+	maxID            = 1023 // bytes of the name of a node or an item
+	maxOutbox        = 1000 // changes
+)
+
+// Service is the nodes of one address. Use it under its lock, which ranks between
+// an account's and a stream's.
+type Service struct {
+	Host   *server.Host
+	JID    stanza.JID
+	Self   *server.Origin // of what it sends
+	Local  string         // account in the store, "" for the host's
+	Policy Policy
+	Limits Limits
+
+	mu      sync.Mutex
+	nodes   map[string]*node
+	items   int
+	bytes   int64
+	pending int  // changes on their way to the store
+	gone    bool // given up: load it anew
+	outbox  []func(*server.Turn)
+	sending bool // somebody empties the outbox
+}
+
+// Policy is what kinds of services differ in.
+type Policy interface {
+	// Ask says what j is to the service.
+	Ask(t *server.Turn, s *Service, j stanza.JID) (Asker, error)
+	// Default is the configuration of nodes that nobody has configured.
+	Default(node string) Config
+	// Audience calls fn with each available resource that gets a node's events
+	// without having subscribed, if access is granted.
+	Audience(t *server.Turn, s *Service, node string, fn func(who Asker))
+	// Resources returns the available resources of a subscribed bare JID that want
+	// a node's events.
+	Resources(t *server.Turn, s *Service, bare stanza.JID, node string) []stanza.JID
+	// Owners are who is asked to approve subscriptions of a node whose owners by
+	// affiliation are those given.
+	Owners(s *Service, owners []stanza.JID) []stanza.JID
+	// Changed is told of each change once it is durable, before subscribers are.
+	Changed(t *server.Turn, s *Service, c *Change)
+}
+
+// Asker is who asks something of a service, or gets something.
+type Asker struct {
+	JID      stanza.JID
+	Owner    bool // of all nodes
+	Creates  bool // may make nodes
+	Presence bool // is subscribed to the owner's presence
+	Personal bool // the service is a person's, not for all
+	Blocked  bool // by the owner (XEP-0191)
+	Groups   []string
+}
+
+// stranger reports whether the asker may not even know what there is.
+func (w *Asker) stranger() bool { return w.Personal && !w.Owner && !w.Presence }
+
+// in reports whether the asker is in one of the groups of the owner's roster.
+func (w *Asker) in(groups []string) bool {
+	for _, g := range w.Groups {
+		for _, h := range groups {
+			if g == h {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Item is an item as it is published, sent and kept.
+type Item struct {
+	ID        string
+	Payload   []byte // one element that stands alone; nil for none
+	Publisher stanza.JID
+}
+
+// Change is what happened to a node.
+type Change struct {
+	Node      string
+	By        stanza.JID // who did it; zero: the server
+	Module    string     // on behalf of which module, "" for a client
+	Config    Config
+	Published []Item
+	Retracted []string
+	// Purged, Deleted and Configured say that all items, or the node, went, or
+	// that it was configured.
+	Purged, Deleted, Configured bool
+	Notify                      bool // subscribers are told
+	Redirect                    string
+
+	affiliations  map[stanza.JID]Affiliation
+	subscriptions map[stanza.JID]*subscription
+}
+
+// commit hands b to the store. then runs when it is durable, or has failed and the
+// service was given up. The service must be locked; its nodes are changed already.
+func (s *Service) commit(t *server.Turn, b *store.Batch, then func(*server.Turn, error)) error {
+	s.pending++
+	err := t.Commit(b, func(t *server.Turn, err error) {
+		s.mu.Lock()
+		s.pending--
+		s.gone = s.gone || err != nil
+		s.mu.Unlock()
+		then(t, err)
+	})
+	if err != nil {
+		s.pending--
+		s.gone = true
+	}
+	return err
+}
+
+// ErrGone is what a change fails with when the service was given up: load it anew
+// and try again.
+var ErrGone = errors.New("the service was given up")
+
+// Gone reports whether the service has to be loaded anew.
+func (s *Service) Gone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone
+}
+
+// Retire gives the service up unless something is under way.
+func (s *Service) Retire() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending > 0 || s.sending {
+		return false
+	}
+	s.gone = true
+	return true
+}
+
+// GiveUp makes the service one that has to be loaded anew.
+func (s *Service) GiveUp() {
+	s.mu.Lock()
+	s.gone = true
+	s.mu.Unlock()
+}
+
+// Size is about how many bytes the service takes in memory.
+func (s *Service) Size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return 300 + len(s.nodes)*3000 + s.items*120
+}
+
+// changed has a durable change told: to the policy and to those who subscribed. It
+// is called on the committer's goroutine, in order.
+func (s *Service) changed(c *Change) {
+	s.later(func(t *server.Turn) {
+		s.Policy.Changed(t, s, c)
+		if c.Notify {
+			s.notify(t, c)
+		}
+	})
+}
+
+// later runs fn after what was given to it before, on a goroutine that may read
+// the store.
+func (s *Service) later(fn func(*server.Turn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbox = append(s.outbox, fn)
+	if !s.sending {
+		s.sending = true
+		s.Host.Server.Go(s.send)
+	}
+}

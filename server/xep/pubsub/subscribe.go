@@ -1,0 +1,282 @@
+package pubsub
+
+import (
+	"natter/server"
+	"natter/server/store"
+	"natter/server/xep/forms"
+	"natter/stanza"
+)
+
+// States of a subscription (XEP-0060 §4.2). Without one it is none.
+const (
+	stateSubscribed = "subscribed"
+	statePending    = "pending"
+)
+
+// subscription is what an address has with a node; it does not change.
+type subscription struct {
+	State string
+	Mute  bool `json:",omitempty"` // pubsub#deliver is false
+}
+
+// subscribe sets a subscription; nil removes it.
+func (n *node) subscribe(j stanza.JID, sub *subscription) {
+	if n.subscriptions == nil {
+		n.subscriptions = make(map[stanza.JID]*subscription)
+	}
+	if sub == nil {
+		delete(n.subscriptions, j)
+		return
+	}
+	n.subscriptions[j] = sub
+}
+
+// subscriber returns the address that a request is about: the asker's own, bare or
+// full (§6.1.3.1). The owner of a node may speak for others.
+func (r *request) subscriber() (stanza.JID, error) {
+	text, ok := r.Stanza.ChildAttr(r.el, "jid")
+	if !ok {
+		return stanza.JID{}, with(stanza.BadRequest("say which address subscribes"), "jid-required", "")
+	}
+	j, err := stanza.ParseJID(text)
+	if err != nil || j.Bare() != r.who.JID.Bare() || !j.IsBare() && j != r.who.JID {
+		return stanza.JID{}, with(stanza.BadRequest("one subscribes one's own address"), "invalid-jid", "")
+	}
+	return j, nil
+}
+
+// subscribe handles <subscribe/> (§6.1).
+func (r *request) subscribe() error {
+	j, err := r.subscriber()
+	if err != nil {
+		return err
+	}
+	var opts *forms.Form
+	if c, ok := r.Stanza.Find(r.Payload, NS, "options"); ok {
+		if opts, _, err = submitted(r.Stanza, c, formSub); err != nil {
+			return err
+		}
+	}
+	if err := r.lock(); err != nil {
+		return err
+	}
+	s := r.s
+	defer s.mu.Unlock()
+	n, err := s.get(r.node, &r.who)
+	if err != nil {
+		return err
+	}
+	if err := n.rights().read(&r.who, true); err != nil {
+		return err
+	}
+	if !n.config.Subscribe {
+		return unsupported("subscribe", "nobody can subscribe to that node")
+	}
+	was := n.subscriptions[j]
+	sub := &subscription{State: stateSubscribed}
+	if was != nil {
+		*sub = *was
+	}
+	switch {
+	case was != nil && was.State == statePending:
+		return with(stanza.NotAuthorized("the owner has yet to approve your subscription"), "pending-subscription", "") // §6.1.3.7
+	case was == nil && len(n.subscriptions) >= maxSubscriptions:
+		return with(stanza.PolicyViolation("the node has too many subscribers"), "too-many-subscriptions", "") // §6.1.3.9
+	case was == nil && n.config.Access == "authorize" && n.rights().affiliation(&r.who) == none:
+		sub.State = statePending
+	}
+	if opts != nil {
+		if err := sub.apply(opts); err != nil {
+			return err
+		}
+	}
+	n.subscribe(j, sub)
+	b := new(store.Batch)
+	if err := s.put(b, n); err != nil {
+		return err
+	}
+	c := s.change(n, r.who.JID)
+	k := r.Keep()
+	reply := pubsub(NS, appendSubscription(nil, r.node, j, sub))
+	err = s.commit(r.Turn, b, func(t *server.Turn, err error) {
+		if err != nil {
+			k.Fail(t, err)
+			return
+		}
+		k.Reply(t, reply)
+		if was == nil {
+			s.later(func(t *server.Turn) { s.subscribed(t, c, j, sub) })
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return server.Pending
+}
+
+// subscribed does what follows from a new subscription: owners are asked or told,
+// and who may is sent the last item (§6.1.7).
+func (s *Service) subscribed(t *server.Turn, c *Change, j stanza.JID, sub *subscription) {
+	if sub.State == statePending {
+		s.requestApproval(t, c, j)
+		return
+	}
+	if c.Config.NotifySub {
+		s.tellOwners(t, c, j, sub)
+	}
+	if c.Config.SendLast != "never" && !sub.Mute {
+		s.sendLast(t, c.Node, j)
+	}
+}
+
+func appendSubscription(b []byte, node string, j stanza.JID, sub *subscription) []byte {
+	state := "none"
+	if sub != nil {
+		state = sub.State
+	}
+	return stanza.AppendEmpty(b, "subscription", "node", node, "jid", j.String(), "subscription", state)
+}
+
+// subscribedNode locks the service and returns the node and the subscription that
+// a request is about. Where there is an error the service is not locked.
+func (r *request) subscribedNode() (*node, stanza.JID, *subscription, error) {
+	j, err := r.subscriber()
+	if err != nil {
+		return nil, j, nil, err
+	}
+	if err := r.lock(); err != nil {
+		return nil, j, nil, err
+	}
+	n, err := r.s.get(r.node, &r.who)
+	if err != nil {
+		r.s.mu.Unlock()
+		return nil, j, nil, err
+	}
+	sub := n.subscriptions[j]
+	if sub == nil {
+		r.s.mu.Unlock()
+		return nil, j, nil, with(stanza.UnexpectedRequest("there is no such subscription"), "not-subscribed", "")
+	}
+	return n, j, sub, nil
+}
+
+// unsubscribe handles <unsubscribe/> (§6.2).
+func (r *request) unsubscribe() error {
+	n, j, _, err := r.subscribedNode()
+	if err != nil {
+		return err
+	}
+	s := r.s
+	defer s.mu.Unlock()
+	n.subscribe(j, nil)
+	b := new(store.Batch)
+	if err := s.put(b, n); err != nil {
+		return err
+	}
+	c := s.change(n, r.who.JID)
+	k := r.Keep()
+	err = s.commit(r.Turn, b, func(t *server.Turn, err error) {
+		done(k)(t, err)
+		if err == nil && c.Config.NotifySub {
+			s.later(func(t *server.Turn) { s.tellOwners(t, c, j, nil) })
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return server.Pending
+}
+
+// options answers with the form for the options of a subscription (§6.3).
+func (r *request) options() error {
+	_, j, sub, err := r.subscribedNode()
+	if err != nil {
+		return err
+	}
+	r.s.mu.Unlock()
+	b := stanza.AppendOpen(nil, "options", "node", r.node, "jid", j.String())
+	b = sub.form().AppendTo(b)
+	r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "options")))
+	return nil
+}
+
+// defaultOptions answers with the options that a subscription starts with (§6.4).
+func (r *request) defaultOptions() error {
+	b := stanza.AppendOpen(nil, "default", "node", r.node)
+	b = new(subscription).form().AppendTo(b)
+	r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "default")))
+	return nil
+}
+
+// setOptions handles that form when it is filled in (§6.3.5).
+func (r *request) setOptions() error {
+	f, cancelled, err := submitted(r.Stanza, r.el, formSub)
+	if err != nil {
+		return err
+	}
+	n, j, sub, err := r.subscribedNode()
+	if err != nil {
+		return err
+	}
+	s := r.s
+	defer s.mu.Unlock()
+	if f == nil {
+		if cancelled {
+			r.Reply(r.Turn, nil)
+			return nil
+		}
+		return with(stanza.BadRequest("there is no form"), "invalid-options", "")
+	}
+	now := *sub
+	if err := now.apply(f); err != nil {
+		return err
+	}
+	n.subscribe(j, &now)
+	b := new(store.Batch)
+	if err := s.put(b, n); err != nil {
+		return err
+	}
+	if err := s.commit(r.Turn, b, done(r.Keep())); err != nil {
+		return err
+	}
+	return server.Pending
+}
+
+func (sub *subscription) form() *forms.Form {
+	return forms.New("form", formSub).AddBool("pubsub#deliver", "Send me what is published", !sub.Mute)
+}
+
+func (sub *subscription) apply(f *forms.Form) error {
+	v, given, err := f.Bool("pubsub#deliver")
+	if err != nil {
+		return with(stanza.BadRequest("pubsub#deliver is true or false"), "invalid-options", "")
+	}
+	if given {
+		sub.Mute = !v
+	}
+	return nil
+}
+
+// subscriptions lists the asker's own (§5.6).
+func (r *request) subscriptions() error {
+	s := r.s
+	b := stanza.AppendOpen(nil, "subscriptions", "node", r.node)
+	s.mu.Lock()
+	if r.node != "" && s.nodes[r.node] == nil {
+		s.mu.Unlock()
+		return noNode(&r.who)
+	}
+	for _, n := range s.sorted() {
+		if r.node != "" && n.name != r.node {
+			continue
+		}
+		for _, j := range sortedJIDs(n.subscriptions) {
+			if j.Bare() == r.who.JID.Bare() {
+				b = appendSubscription(b, n.name, j, n.subscriptions[j])
+			}
+		}
+	}
+	s.mu.Unlock()
+	r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "subscriptions")))
+	return nil
+}
