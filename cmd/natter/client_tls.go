@@ -66,6 +66,12 @@ func (a *account) trust() (*x509.CertPool, error) {
 	return pool, nil
 }
 
+// webTLS returns what HTTPS of the account's server is checked with.
+func (a *account) webTLS() (*tls.Config, error) {
+	roots, err := a.trust()
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, InsecureSkipVerify: a.insecure}, err
+}
+
 // tlsHint says what to do about a failed handshake.
 func tlsHint(err error, domain string) string {
 	var unknown x509.UnknownAuthorityError

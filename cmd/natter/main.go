@@ -31,6 +31,7 @@ func verbs() []verb {
 	return []verb{
 		{"chat", "[JID]", "talk with people, in the terminal", runChat},
 		{"send", "JID TEXT|-", "send a message; - takes the text from standard input", runSend},
+		{"upload", "FILE [JID]", "put a file on the server, and send its address", runUpload},
 		{"listen", "", "print incoming messages, one a line or as JSON", runListen},
 		{"roster", "[add|remove|accept|deny JID]", "show and change the contact list", runRoster},
 		{"disco", "[JID]", "ask an address what it is and what it can do", runDisco},

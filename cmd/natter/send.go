@@ -132,7 +132,8 @@ func (s *sender) sendLines(ctx context.Context, std stdio) error {
 	return s.settle(ctx, "")
 }
 
-func (s *sender) send(text string) error {
+// send sends a message with a text, and with what else there is to say.
+func (s *sender) send(text string, more ...node) error {
 	message := el(nsClient, "message", "type", s.kind, "to", s.to.String(), "id", newID())
 	if s.kind == "normal" { // the default, which is not written (RFC 6121 §5.2.2)
 		message = el(nsClient, "message", "to", s.to.String(), "id", newID())
@@ -140,7 +141,7 @@ func (s *sender) send(text string) error {
 	if s.subject != "" {
 		message = message.with(el("", "subject").text(s.subject))
 	}
-	return s.client.send(message.with(el("", "body").text(text)))
+	return s.client.send(message.with(el("", "body").text(text)).with(more...))
 }
 
 // settle waits for the server's word and then for whatever it had to say about
