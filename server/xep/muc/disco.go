@@ -15,7 +15,7 @@ import (
 
 // features of the service, and of every room.
 var (
-	serviceFeatures = []string{disco.NSInfo, disco.NSItems, nsMUC, nsPing, nsOccupant}
+	serviceFeatures = []string{disco.NSInfo, disco.NSItems, nsMUC, nsPing, nsOccupant, nsVCard, nsToken, nsSearch, rsm.NS}
 	roomFeatures    = []string{
 		disco.NSInfo, disco.NSItems, nsMUC, nsStableID, nsSelfPing, nsOccupant, nsSID, nsPing,
 	}
@@ -46,6 +46,9 @@ func (r *room) title() string {
 // info answers disco#info about a room (§6.4).
 func (x *exchange) info(r *room, q *server.IQ) error {
 	node, _ := q.Stanza.ChildAttr(q.Payload, "node")
+	if err := r.mayLook(q.Origin.JID); err != nil {
+		return err
+	}
 	switch node {
 	case "":
 	case nsReserved:
@@ -89,6 +92,11 @@ func (r *room) roomInfo() *forms.Form {
 
 // items answers disco#items about a room (§6.5): who is in it, to those who are.
 func (x *exchange) items(r *room, q *server.IQ) error {
+	if node, _ := q.Stanza.ChildAttr(q.Payload, "node"); node == nsCommands {
+		return x.commands(r, q)
+	} else if node != "" {
+		return stanza.ItemNotFound("the room has no such node")
+	}
 	var b []byte
 	if me := r.byJID[q.Origin.JID.String()]; me != nil {
 		for _, c := range r.clients {
@@ -109,12 +117,15 @@ func (s *service) answerService(q *server.IQ) error {
 		return nil
 	case q.Stanza.Type == stanza.Get && ns == disco.NSInfo && name == "query":
 		ids := []server.Identity{{Category: "conference", Type: "text", Name: "Chat rooms"}}
-		q.Reply(q.Turn, disco.Query(disco.NSInfo, "", disco.AppendInfo(nil, ids, append(serviceFeatures, moreServiceFeatures...))))
+		q.Reply(q.Turn, disco.Query(disco.NSInfo, "", disco.AppendInfo(nil, ids, serviceFeatures)))
 		return nil
 	case q.Stanza.Type == stanza.Get && ns == disco.NSItems && name == "query":
 		return s.listRooms(q)
 	}
-	return s.answerMore(q, ns, name)
+	if q.Stanza.Type == stanza.Get && ns == nsSearch && name == "search" {
+		return s.search(q)
+	}
+	return stanza.ServiceUnavailable("the room service does not answer that")
 }
 
 // maxListed is how many rooms one answer lists.

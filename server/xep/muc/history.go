@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,11 +24,14 @@ type history struct {
 	most, mostBytes int
 	lines           []line
 	bytes           int
-	read            bool // what the archive has is in it
+	buried          []uint64 // retracted, perhaps before they were said; the last few
 }
 
 // add appends a line; the oldest go beyond the bounds.
 func (h *history) add(l line) {
+	if slices.Contains(h.buried, l.id) {
+		return
+	}
 	h.lines = append(h.lines, l)
 	h.bytes += l.size()
 	for len(h.lines) > 0 && (len(h.lines) > h.most || h.bytes > h.mostBytes) {
@@ -39,6 +43,9 @@ func (h *history) add(l line) {
 
 // remove takes a line out, if it is there.
 func (h *history) remove(id uint64) {
+	if h.buried = append(h.buried, id); len(h.buried) > 100 {
+		h.buried = h.buried[1:]
+	}
 	for i := range h.lines {
 		if h.lines[i].id == id {
 			h.bytes -= h.lines[i].size()

@@ -72,9 +72,7 @@ func (r *room) join(x *exchange, o *server.Origin, nick string, st *stanza.Stanz
 		return stanza.ResourceConstraint("too many of your clients are in the room under that nick; let one of them leave")
 	}
 	if token {
-		if err := r.redeem(x, bare, password); err != nil {
-			return err
-		}
+		r.redeem(x, bare, password)
 	}
 	r.nicks[nick] = oc
 	c := &client{oc: oc, jid: o.JID, attr: o.Attr, session: o.Session, payload: payloadOf(st), lang: langOf(st, o), heard: now.Unix()}

@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -166,22 +165,24 @@ func (r *room) say(x *exchange, l line) {
 	r.watch(l)
 }
 
-// record is a message as the archive keeps it (XEP-0313 §6): from the occupant,
-// with the real address of who sent it beside.
+// record is a message as the archive keeps it (package archive): as the occupants
+// saw it, with the real address of who sent it beside.
 func (r *room) record(l line, st *stanza.Stanza) store.Record {
 	rec := store.Record{
-		ID: l.id, Owners: [2]string{"", r.jid.String()}, From: r.jid.String(), To: l.bare,
-		Kind: uint8(stanza.Groupchat), Stanza: l.wire.alone(nil), Text: st.Body(),
+		ID: l.id, Owners: [2]string{"", r.jid.String()}, From: l.bare, To: r.jid.String(),
+		Kind: uint8(stanza.Groupchat), Stanza: l.wire.alone(nil),
 	}
-	if l.nick != "" {
-		rec.From += "/" + l.nick
+	if rec.From == "" { // the room itself
+		rec.From = rec.To
+	}
+	if st != nil {
+		rec.Text = st.Body()
 	}
 	return rec
 }
 
 func (r *room) appendStanzaID(b []byte, id uint64) []byte {
-	b = append(append(append(b, "<stanza-id xmlns='"+nsSID+"' by='"...), r.attr...), "' id='"...)
-	return append(strconv.AppendUint(b, id, 10), "'/>"...)
+	return r.svc.host.AppendStanzaID(b, r.jid.String(), id)
 }
 
 // setSubject keeps a subject that was told to everybody.

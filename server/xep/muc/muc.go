@@ -1,7 +1,12 @@
 // Package muc implements XEP-0045 Multi-User Chat, version 1.35.5, as the service
-// conference.DOMAIN of each host, with XEP-0249 Direct MUC Invitations, version
-// 1.2, XEP-0410 MUC Self-Ping, version 1.1.0, and XEP-0421 Occupant identifiers,
-// version 1.0.1.
+// conference.DOMAIN of each host, with what extends it: XEP-0249 Direct MUC
+// Invitations, version 1.2; XEP-0317 Hats, version 0.3.1; XEP-0410 MUC Self-Ping,
+// version 1.1.0; XEP-0421 Occupant identifiers, version 1.0.1; XEP-0424 Message
+// Retraction, version 0.4.2; XEP-0425 Moderated Message Retraction, version 0.3.0;
+// XEP-0433 Extended Channel Search, version 0.1.0; XEP-0463 MUC Affiliations
+// Versioning, version 0.2.0; XEP-0486 MUC Avatars, version 0.1.0; XEP-0488 MUC
+// Token Invite, version 0.1.0; XEP-0500 MUC Slow Mode, version 0.1.1; XEP-0502 MUC
+// Activity Indicator, version 0.1.0; XEP-0513 Explicit Mentions, version 0.1.0.
 //
 // A room is a value with a lock of its own. An operation locks it, decides, changes
 // it, appends to the queues of those who are told, and lets go; what may block or
@@ -15,6 +20,7 @@ import (
 	"time"
 
 	"natter/server"
+	"natter/server/xep/archive"
 	"natter/server/xep/disco"
 	"natter/stanza"
 
@@ -48,7 +54,7 @@ func New(h *server.Host) *server.Module {
 	s := newService(h)
 	h.Rooms = s.api()
 	return &server.Module{
-		Name: "muc", XEP: "0045 1.35.5, 0249 1.2, 0410 1.1.0, 0421 1.0.1", Summary: "chat rooms",
+		Name: "muc", XEP: "0045 1.35.5, 0249 1.2, 0317 0.3.1, 0410 1.1.0, 0421 1.0.1, 0424 0.4.2, 0425 0.3.0, 0433 0.1.0, 0463 0.2.0, 0486 0.1.0, 0488 0.1.0, 0500 0.1.1, 0502 0.1.0, 0513 0.1.0", Summary: "chat rooms",
 		Service:        &server.Service{Prefix: prefix, Name: "Chat rooms", Route: s.route},
 		SaveSession:    saveSession,
 		RestoreSession: s.restoreSession,
@@ -258,6 +264,20 @@ func (s *service) handlers() map[request]handler {
 		{stanza.Set, nsAdmin, "query"}:       (*exchange).administer,
 		{stanza.Get, nsOwner, "query"}:       (*exchange).configuration,
 		{stanza.Set, nsOwner, "query"}:       (*exchange).own,
+		{stanza.Get, nsQuery, "query"}:       (*exchange).registration,
+		{stanza.Set, nsQuery, "query"}:       (*exchange).register,
+		{stanza.Get, nsVCard, "vCard"}:       (*exchange).card,
+		{stanza.Set, nsVCard, "vCard"}:       (*exchange).setCard,
+		{stanza.Set, nsCommands, "command"}:  (*exchange).command,
+		{stanza.Set, nsModerate, "moderate"}: (*exchange).moderate,
+		{stanza.Set, nsToken, "request"}:     (*exchange).issueToken,
+		{stanza.Get, nsToken, "tokens"}:      (*exchange).listTokens,
+		{stanza.Set, nsToken, "revoke"}:      (*exchange).revokeToken,
+		{stanza.Get, nsMentions, "query"}:    (*exchange).mentionForm,
+		{stanza.Set, nsMentions, "query"}:    (*exchange).setMentions,
+		{stanza.Get, archive.NS, "query"}:    (*exchange).query,
+		{stanza.Set, archive.NS, "query"}:    (*exchange).query,
+		{stanza.Get, archive.NS, "metadata"}: (*exchange).query,
 	}
 }
 

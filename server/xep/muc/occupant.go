@@ -3,6 +3,7 @@ package muc
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"natter/server"
 	"natter/stanza"
@@ -18,6 +19,7 @@ type occupant struct {
 	role    role
 	aff     affiliation
 	clients []*client // the last to say something about its presence is last
+	asked   time.Time // when it last asked for voice
 	cached  [2][]byte // tail of the presence, without and with the real address
 }
 

@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"slices"
+
 	"natter/server"
 	"natter/server/store"
 	"natter/server/xep/forms"
@@ -54,20 +56,15 @@ func (x *exchange) configure(r *room, q *server.IQ, next config) error {
 		oc.cached = [2][]byte{}
 	}
 	if codes := differences(&was, &next); len(codes) > 0 && !opened {
-		b := append([]byte(nil), "<x xmlns='"+nsUser+"'>"...)
-		for _, code := range codes {
-			b = stanza.AppendEmpty(b, "status", "code", code)
-		}
-		w := r.fromRoom("groupchat").with(append(b, "</x>"...))
-		for _, c := range r.clients {
-			x.give(c, w)
-		}
+		r.announce(x, codes...)
 	}
 	r.expel(x, &was)
 	if was.Moderated != next.Moderated {
 		r.moderate(x)
 	}
-	r.reveal(x, &was)
+	if !opened {
+		r.reveal(x, &was)
+	}
 	b := new(store.Batch)
 	err := r.commit(x, q, b, nil)
 	r.emptied(x)
@@ -95,7 +92,7 @@ func differences(was, next *config) []string {
 	a.Archive, a.Whois, a.Broadcast = b.Archive, b.Whois, nil
 	an, bn := len(was.Broadcast), len(next.Broadcast)
 	b.Broadcast = nil
-	if an != bn || !sameConfig(&a, &b) || !sameList(was.Broadcast, next.Broadcast) {
+	if an != bn || !sameConfig(&a, &b) || !slices.Equal(was.Broadcast, next.Broadcast) {
 		codes = append(codes, statusConfigChanged)
 	}
 	return codes
@@ -152,7 +149,7 @@ func (r *room) moderate(x *exchange) {
 // and presence that was not told before.
 func (r *room) reveal(x *exchange, was *config) {
 	more := r.config.Whois == "anyone" && was.Whois != "anyone" || was.MembersPresence && !r.config.MembersPresence ||
-		!sameList(was.Broadcast, r.config.Broadcast)
+		!slices.Equal(was.Broadcast, r.config.Broadcast)
 	if !more {
 		return
 	}

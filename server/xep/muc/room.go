@@ -47,6 +47,7 @@ type room struct {
 	spoke    map[string]time.Time // slow mode: when a bare JID last spoke
 	activity activity
 	extras   extras
+	versions versions
 }
 
 // standing is what a room keeps of a bare JID.
@@ -66,7 +67,8 @@ func (s *service) newRoom(name string) *room {
 		svc: s, name: name, jid: jid, attr: stanza.AppendAttr(nil, jid.String()), used: time.Now(),
 		affs: make(map[string]standing), reserve: make(map[string]string),
 		nicks: make(map[string]*occupant), byJID: make(map[string]*client),
-		history: history{most: s.srv.Config.RoomHistory, mostBytes: s.srv.Config.RoomHistoryBytes},
+		versions: versions{run: server.NewID()[:8]},
+		history:  history{most: s.srv.Config.RoomHistory, mostBytes: s.srv.Config.RoomHistoryBytes},
 	}
 }
 

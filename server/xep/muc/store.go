@@ -40,6 +40,14 @@ func (s *service) key(name, kind, key string) store.Key {
 	return store.Key{Host: s.domain, Account: name, Kind: kind, Key: key}
 }
 
+// get reads a document.
+func (s *service) get(t *server.Turn, k store.Key) (store.Doc, bool, error) {
+	t.Flush()
+	ctx, cancel := context.WithTimeout(context.Background(), s.srv.Config.StoreTimeout)
+	defer cancel()
+	return s.srv.Store.Get(ctx, k)
+}
+
 // lock returns the room of a name, locked, and nil when there is none. It may block
 // on the store.
 func (s *service) lock(t *server.Turn, name string) (*room, error) {
@@ -85,7 +93,7 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (*room, boo
 		return nil, false, stanza.ResourceConstraint(fmt.Sprintf("you have made %d rooms, which is as many as you may; destroy one first", len(docs)))
 	}
 	r := s.newRoom(name)
-	r.config, r.creator, r.created, r.locked, r.history.read = s.defaults(), by.String(), time.Now(), true, true
+	r.config, r.creator, r.created, r.locked = s.defaults(), by.String(), time.Now(), true
 	r.affs[by.String()] = standing{Affiliation: owner}
 	r.mu.Lock()
 	s.mu.Lock()
@@ -201,14 +209,11 @@ func lineOf(rec *store.Record) (line, bool) {
 	if err != nil || st.HasNS(nsRetract) {
 		return line{}, false
 	}
-	from, err := stanza.ParseJID(rec.From)
+	from, err := stanza.ParseJID(st.FromString())
 	if err != nil {
 		return line{}, false
 	}
-	return line{
-		id: rec.ID, at: rec.Time(), nick: from.Resource(), bare: rec.To,
-		wire: wireOf(st, stanza.AppendAttr(nil, rec.From), nil, nil, nil),
-	}, true
+	return line{id: rec.ID, at: rec.Time(), nick: from.Resource(), bare: rec.From, wire: wireOf(st, st.From(), nil, nil, nil)}, true
 }
 
 // save hands the room's document to the store, with what else b has, which may be
