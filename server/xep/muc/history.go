@@ -15,6 +15,8 @@ type line struct {
 	nick string // "" for the room itself
 	bare string // who sent it
 	wire wire
+
+	subject bool // it sets the subject
 }
 
 func (l *line) size() int { return len(l.wire.head) + len(l.wire.tail) + len(l.nick) + 64 }

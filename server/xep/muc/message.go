@@ -101,7 +101,7 @@ func (r *room) broadcast(x *exchange, c *client, o *server.Origin, st *stanza.St
 		r.activity.count(l.at, st)
 	}
 	var said []byte
-	if subject {
+	if l.subject = subject; subject {
 		for e := range st.All() {
 			if st.ChildIs(e, stanza.NSClient, "subject") {
 				said = st.Detach(said, e)
@@ -160,7 +160,9 @@ func (r *room) say(x *exchange, l line) {
 	for _, c := range r.clients {
 		x.give(c, l.wire)
 	}
-	r.history.add(l)
+	if !l.subject {
+		r.history.add(l) // a subject is told for itself, as the last of a join
+	}
 	r.used = l.at
 	r.watch(l)
 }

@@ -206,7 +206,7 @@ func (r *room) remember(ctx context.Context) error {
 // lineOf makes a line of what the archive has; false for what is not replayed.
 func lineOf(rec *store.Record) (line, bool) {
 	st, err := stanza.Parse(rec.Stanza, stanza.Limits{Bytes: len(rec.Stanza) + 1})
-	if err != nil || st.HasNS(nsRetract) {
+	if err != nil || st.HasNS(nsRetract) || isSubject(st) {
 		return line{}, false
 	}
 	from, err := stanza.ParseJID(st.FromString())
