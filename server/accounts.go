@@ -20,6 +20,9 @@ const kindAccount = "account"
 type accountDoc struct {
 	Credentials auth.Credentials
 	Created     time.Time
+	// Generation counts the changes of the password; tokens of an earlier one are
+	// void (XEP-0484).
+	Generation int `json:",omitempty"`
 }
 
 // Errors of account management.
@@ -34,15 +37,22 @@ func (h *Host) credentials(local string) (auth.Credentials, bool, error) {
 	if !h.names.has(local) {
 		return auth.Credentials{}, false, nil
 	}
-	doc, ok, err := h.Get(nil, local, kindAccount, "")
+	ctx, cancel := context.WithTimeout(context.Background(), h.Server.Config.StoreTimeout)
+	defer cancel()
+	a, ok, err := h.accountDoc(ctx, local)
+	return a.Credentials, ok, err
+}
+
+// accountDoc reads what is kept about an account.
+func (h *Host) accountDoc(ctx context.Context, local string) (a accountDoc, ok bool, err error) {
+	doc, ok, err := h.Server.Store.Get(ctx, h.Key(local, kindAccount, ""))
 	if !ok || err != nil {
-		return auth.Credentials{}, false, err
+		return accountDoc{}, false, err
 	}
-	var a accountDoc
 	if err := json.Unmarshal(doc.Data, &a); err != nil {
-		return auth.Credentials{}, false, fmt.Errorf("account %s@%s: %w", local, h.Name, err)
+		return accountDoc{}, false, fmt.Errorf("account %s: %w", h.account(local), err)
 	}
-	return a.Credentials, true, nil
+	return a, true, nil
 }
 
 // Create makes an account; local is a localpart in any form. It waits until the
@@ -136,7 +146,9 @@ func (h *Host) passwordDoc(local, password string, was accountDoc) (store.Doc, e
 		return store.Doc{}, stanza.NotAcceptable("the password cannot be used: " + err.Error())
 	}
 	c.Disabled = was.Credentials.Disabled
-	data, err := json.Marshal(accountDoc{Credentials: c, Created: was.Created.UTC().Truncate(time.Second)})
+	data, err := json.Marshal(accountDoc{
+		Credentials: c, Created: was.Created.UTC().Truncate(time.Second), Generation: was.Generation + 1,
+	})
 	return store.Doc{Key: h.Key(local, kindAccount, ""), Data: data}, err
 }
 
@@ -320,4 +332,32 @@ func (a *Account) forget(since time.Time) {
 		a.gone = true
 		a.Host.Server.reg.remove(a.Bare, entry{account: a})
 	}
+}
+
+// Upgrade adds the keys for SCRAM-SHA-256 to an account's credentials, from the
+// SaltedPassword of a client that has just proven to know the password (XEP-0480). It
+// reads the store and waits until it is done.
+func (h *Host) Upgrade(local string, u *auth.Upgrade, salted []byte) error {
+	doc, ok, err := h.Get(nil, local, kindAccount, "")
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrUnknown
+	}
+	var a accountDoc
+	if err := json.Unmarshal(doc.Data, &a); err != nil {
+		return fmt.Errorf("account %s: %w", h.account(local), err)
+	}
+	if err := u.Apply(&a.Credentials, salted); err != nil {
+		return err
+	}
+	if doc.Data, err = json.Marshal(a); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(h.Server.ctx, h.Server.Config.StoreTimeout)
+	defer cancel()
+	b := new(store.Batch)
+	b.PutIf(store.Doc{Key: doc.Key, Data: doc.Data}, doc.Version)
+	return h.Server.Store.CommitWait(ctx, b)
 }

@@ -17,7 +17,11 @@ type Binding struct {
 	Resource string // as the client chose it; "" lets the server choose
 	Lang     []byte // the stream's xml:lang, escaped
 	Remote   string
+	Client   string // id in the account's list of clients; "" for none
 	Out      Stream
+	// Made, which may be nil, is told of the session before anybody else can see it,
+	// with its account locked.
+	Made func(*Session)
 }
 
 // NewID returns a random identifier of 128 bits, fit for stream ids, resources
@@ -75,10 +79,13 @@ func (a *Account) newSession(jid stanza.JID, b Binding) *Session {
 	s := &Session{
 		Origin:  *NewOrigin(jid),
 		Account: a, Resource: jid.Resource(), Full: jid.String(),
-		ID: NewID(), Since: time.Now(), Remote: b.Remote, Out: counted{b.Out},
+		ID: NewID(), Since: time.Now(), Remote: b.Remote, Client: b.Client, Out: counted{b.Out},
 	}
 	s.Lang = b.Lang
 	s.Origin.Session = s
+	if b.Made != nil {
+		b.Made(s)
+	}
 	a.sessions = append(a.sessions, s)
 	a.view.Resources = append(a.view.Resources, presence.Resource{})
 	a.Host.Server.reg.put(s.Full, entry{session: s})

@@ -99,6 +99,11 @@ type Config struct {
 	LoginTimeout time.Duration
 	// ResumeTime is how long a session without a connection can be resumed.
 	ResumeTime time.Duration
+	// TokenLifetime is how long a client may stay away and still log in without the
+	// password (XEP-0484). ClientMemory is how long one that stays away is listed as a
+	// client of the account (XEP-0494).
+	TokenLifetime time.Duration
+	ClientMemory  time.Duration
 	// Idle is how long a quiet connection is left alone before it is asked
 	// for a sign of life; IdleInactive the same while its client is inactive;
 	// PingTimeout how long the answer may take.
@@ -147,6 +152,8 @@ func Defaults(cfg Config) Config {
 	def(&cfg.MaxStanza, 256<<10)
 	def(&cfg.LoginTimeout, 30*time.Second)
 	def(&cfg.ResumeTime, time.Hour)
+	def(&cfg.TokenLifetime, 21*24*time.Hour)
+	def(&cfg.ClientMemory, 90*24*time.Hour)
 	def(&cfg.Idle, 5*time.Minute)
 	def(&cfg.IdleInactive, 15*time.Minute)
 	def(&cfg.PingTimeout, time.Minute)

@@ -173,6 +173,39 @@ func (h *Host) StreamFeatures(authenticated bool) string {
 	return b.String()
 }
 
+// InlineFeatures returns what may be asked for while a resource is bound, in module
+// order.
+func (h *Host) InlineFeatures() []string {
+	var list []string
+	for _, m := range h.Modules {
+		if m.Inline != nil && m.Inline.NS != "" {
+			list = append(list, m.Inline.NS)
+		}
+	}
+	return list
+}
+
+// Inline does what the children of <bind/> ask the modules for and appends what is to
+// be said of it in <bound/> (XEP-0386 §3.2).
+func (h *Host) Inline(t *Turn, s *Session, st *stanza.Stanza, bind stanza.Child, dst []byte) []byte {
+	for _, m := range h.Modules {
+		if m.Inline == nil || m.Inline.Apply == nil {
+			continue
+		}
+		for c := range st.Children(bind) {
+			if string(st.Space(c)) == m.Inline.NS {
+				dst = m.Inline.Apply(t, s, st, c, dst)
+			}
+		}
+	}
+	for _, m := range h.Modules {
+		if m.Inline != nil && m.Inline.Tell != nil {
+			dst = m.Inline.Tell(t, s, dst)
+		}
+	}
+	return dst
+}
+
 // Nonza hands an element that is not a stanza to the module that knows its
 // namespace; false without one.
 func (h *Host) Nonza(t *Turn, s *Session, st *stanza.Stanza) bool {

@@ -41,6 +41,10 @@ type Module struct {
 	// before authentication or after.
 	StreamFeatureFunc func(authenticated bool) string
 
+	// Inline is what of the module a client may have done while it binds a
+	// resource (XEP-0386), nil for nothing.
+	Inline *Inline
+
 	IQ     []IQHandler
 	Nonzas []NonzaHandler // elements that are not stanzas, from bound sessions
 	Hooks  []Hook
@@ -100,6 +104,18 @@ type Service struct {
 type HTTPRoute struct {
 	Pattern string
 	Handler http.Handler
+}
+
+// Inline is a module's part in binding a resource within the login (XEP-0386 §3.2).
+// Both functions see the new session after everybody else may send to it and before
+// its client is told of it: what it is sent meanwhile follows what they return. The
+// account is not locked, and they may read the store.
+type Inline struct {
+	NS string // announced; of the children of <bind/> that Apply takes
+	// Apply does what a child asks for and appends what <bound/> says of it.
+	Apply func(t *Turn, s *Session, st *stanza.Stanza, child stanza.Child, dst []byte) []byte
+	// Tell appends what <bound/> says unasked.
+	Tell func(t *Turn, s *Session, dst []byte) []byte
 }
 
 // NonzaHandler handles a top-level element that is not a stanza, from a session.

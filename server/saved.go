@@ -16,6 +16,7 @@ type savedSession struct {
 	Resource   string
 	Since      time.Time
 	Remote     string            `json:",omitempty"`
+	Client     string            `json:",omitempty"`
 	Lang       string            `json:",omitempty"`
 	Flags      uint32            `json:",omitempty"`
 	Interested bool              `json:",omitempty"`
@@ -33,7 +34,7 @@ func (s *Session) Save() ([]byte, error) {
 	a := s.Account
 	a.mu.Lock()
 	v := savedSession{
-		Resource: s.Resource, Since: s.Since, Remote: s.Remote, Lang: string(s.Lang),
+		Resource: s.Resource, Since: s.Since, Remote: s.Remote, Client: s.Client, Lang: string(s.Lang),
 		Flags: s.flags.Load() & savedFlags, Interested: s.interested, Presence: s.current,
 	}
 	if i := a.index(s); i >= 0 {
@@ -93,7 +94,7 @@ func (h *Host) Restore(ctx context.Context, t *Turn, local, id string, state []b
 		return nil, nil, fmt.Errorf("%s: %w", bare, ErrUnknown)
 	}
 	defer a.mu.Unlock()
-	s := a.newSession(jid, Binding{Local: local, Remote: v.Remote, Out: out})
+	s := a.newSession(jid, Binding{Local: local, Remote: v.Remote, Client: v.Client, Out: out})
 	s.ID, s.Since = id, v.Since
 	if v.Lang != "" {
 		s.Lang = []byte(v.Lang)

@@ -50,6 +50,8 @@ type Server struct {
 	sites  atomic.Pointer[sites]
 	files  files
 
+	tokenKey []byte // see SetTokenKey
+
 	ctx        context.Context
 	cancel     context.CancelFunc
 	goroutines sync.WaitGroup
@@ -66,6 +68,7 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 		Config: Defaults(cfg), Log: log, Store: st,
 		hosts: make(map[string]*Host), reg: newRegistry(),
 	}
+	srv.tokenKey = []byte(rand.Text())
 	srv.ctx, srv.cancel = context.WithCancel(context.Background())
 	for _, name := range srv.Config.Domains {
 		h, err := srv.newHost(name, modules)
@@ -183,7 +186,7 @@ func (srv *Server) newHost(name string, modules Modules) (*Host, error) {
 	if h.ids, err = newArchiveIDs(secret); err != nil {
 		return nil, fmt.Errorf("domain %s: its archives' ids: %w", h.Name, err)
 	}
-	h.Auth = &auth.Config{Domain: h.Name, Secret: secret, Lookup: h.credentials}
+	h.Auth = &auth.Config{Domain: h.Name, Secret: secret, Lookup: h.credentials, Tokens: h.tokens}
 	if !srv.Config.NoLimits {
 		h.Auth.Throttle = auth.NewThrottle()
 	}

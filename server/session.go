@@ -65,6 +65,7 @@ type Session struct {
 	ID       string // names the session in the store and when it is resumed
 	Since    time.Time
 	Remote   string // the peer's address, for logs and administrators
+	Client   string // id of the client in the account's list (Host.Clients); "" when it gave none
 	Out      Stream
 
 	flags    atomic.Uint32

@@ -22,8 +22,13 @@ var update = flag.Bool("update", false, "write docs/xeps.md anew")
 var streams = []struct{ xep, pkg, summary, sign string }{
 	{"0198 1.6.3", "c2s", "what was sent is acknowledged, and a lost connection resumed, also after a restart of the server", "urn:xmpp:sm:3"},
 	{"0368 1.1.0", "c2s", "TLS from the first byte, on a port of its own or on that of STARTTLS", ""},
+	{"0386 1.1.0", "c2s", "a resource, and what goes with it, within the login", "urn:xmpp:bind:0"},
+	{"0388 1.0.4", "c2s", "login with fewer round trips: one, with a token, to be back in a session", "urn:xmpp:sasl:2"},
 	{"0440 1.0.0", "auth", "which channel bindings can be used with SCRAM", "urn:xmpp:sasl-cb:0"},
+	{"0474 0.5.0", "auth", "nobody on the way can have weaker mechanisms used than there are", ""},
 	{"0478 0.2.0", "c2s", "how large a stanza may be and how long a connection may be quiet", "urn:xmpp:stream-limits:0"},
+	{"0480 0.2.0", "c2s", "imported accounts get keys for SCRAM-SHA-256", "urn:xmpp:sasl:upgrade:0"},
+	{"0484 0.2.0", "auth", "devices log in with tokens of their own that can be revoked, in one step", "urn:xmpp:fast:0"},
 }
 
 // announced is what a client sees of a server: the disco features of the host and

@@ -30,6 +30,9 @@ type Channel struct {
 	Proxied bool
 	// Addr is the peer's address for the throttle; the zero Addr (a pipe) has none.
 	Addr netip.Addr
+	// From is the bare JID that the stream's 'from' names; an authorization identity
+	// has to be the same (XEP-0388 §6.4). Empty without one, and for RFC 6120's SASL.
+	From string
 }
 
 func (ch *Channel) secure() bool { return ch.Secure || ch.confidential() }

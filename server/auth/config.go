@@ -29,6 +29,10 @@ type Config struct {
 	NoPlain bool
 	// Throttle slows guessing down; nil does not.
 	Throttle *Throttle
+	// Tokens finds the tokens of one of an account's devices (XEP-0484), two at
+	// most, with whether the account is disabled. Nil offers no tokens. It is called
+	// for names without an account too, and then finds none.
+	Tokens func(localpart, device string) (tokens []Token, disabled bool, err error)
 }
 
 var errNoSecret = errors.New("the configuration has no secret")

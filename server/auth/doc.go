@@ -1,7 +1,9 @@
 // Package auth implements the server's side of SASL for XMPP: RFC 6120 §6 with
 // the mechanisms SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), both with
-// channel binding (-PLUS; RFC 5929, RFC 9266, XEP-0440 version 1.0.0), and
-// PLAIN (RFC 4616) where the channel is confidential.
+// channel binding (-PLUS; RFC 5929, RFC 9266, XEP-0440 version 1.0.0) and protected
+// against downgrades (XEP-0474, version 0.5.0), PLAIN (RFC 4616) where the channel is
+// confidential, and the HT-SHA-256 mechanisms for tokens (XEP-0484, version 0.2.0;
+// draft-schmaus-kitten-sasl-ht-09).
 //
 // An [Exchange] is a step function: decoded bytes in, bytes out. It knows
 // nothing of XML, so the same exchange serves SASL (RFC 6120), SASL2 (XEP-0388)
@@ -16,7 +18,7 @@
 //	done:        <success/> with base64 of out if out is not empty; x.Username()
 //
 // At rest there are only salt, iteration count, StoredKey and ServerKey: neither
-// the password nor anything that lets its holder log in.
+// the password nor anything that lets its holder log in. Tokens are the caller's.
 //
 // # Why the SCRAM exchange is written here
 //

@@ -27,6 +27,7 @@ type Exchange struct {
 	known bool   // name is prepared
 	wait  time.Duration
 	scram *scramState
+	token *tokenState // of HT mechanisms
 }
 
 // errMore says from within a step that the exchange goes on.
@@ -99,12 +100,16 @@ func (x *Exchange) identify(name, authzid string) error {
 		j.Localpart() != x.name || j.Domainpart() != x.config.Domain {
 		return fail(InvalidAuthzid, "You may only log in as yourself.")
 	}
+	if from := x.channel.From; from != "" && from != j.String() { // XEP-0388 §2.3
+		return fail(InvalidAuthzid, "The stream's 'from' names somebody else.")
+	}
 	return nil
 }
 
 // judge decides about a password or proof, and is the only place that does. The
-// throttle is asked before, so that a try it refuses learns nothing.
-func (x *Exchange) judge(disabled bool, right func() bool) error {
+// throttle is asked before, so that a try it refuses learns nothing. instead, if not
+// nil, is what those hear who were right: the account is disabled, say.
+func (x *Exchange) judge(instead *Failure, right func() bool) error {
 	t := x.config.Throttle
 	if t != nil {
 		wait, ok := t.Allow(x.channel.Addr, x.name)
@@ -119,8 +124,8 @@ func (x *Exchange) judge(disabled bool, right func() bool) error {
 			t.Failed(x.channel.Addr, x.name)
 		}
 		return wrong()
-	case disabled:
-		return fail(AccountDisabled, "")
+	case instead != nil:
+		return instead
 	}
 	if t != nil {
 		t.Succeeded(x.channel.Addr, x.name)

@@ -50,6 +50,14 @@ func fail(c Condition, text string) *Failure { return &Failure{Condition: c, Tex
 
 func malformed(text string) *Failure { return fail(MalformedRequest, text) }
 
+// whenDisabled is what the owner of a disabled account hears.
+func whenDisabled(disabled bool) *Failure {
+	if disabled {
+		return fail(AccountDisabled, "")
+	}
+	return nil
+}
+
 // wrong is the one answer to a wrong password, an unknown name and an account
 // that can't use the mechanism: RFC 6120 §6.5.10 wants no difference between them.
 func wrong() *Failure { return fail(NotAuthorized, "The username or password is wrong.") }

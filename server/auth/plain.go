@@ -20,5 +20,5 @@ func (x *Exchange) plain(in []byte) ([]byte, error) {
 		return nil, err
 	}
 	password := string(parts[2])
-	return nil, x.judge(disabled, func() bool { return f.verify(&keys, password) })
+	return nil, x.judge(whenDisabled(disabled), func() bool { return f.verify(&keys, password) })
 }

@@ -36,7 +36,8 @@ func (x *Exchange) scramFirst(in []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	challenge := "r=" + s.nonce + ",s=" + EncodeBase64(s.keys.Salt) + ",i=" + strconv.Itoa(s.keys.Iterations)
+	challenge := "r=" + s.nonce + ",s=" + EncodeBase64(s.keys.Salt) + ",i=" + strconv.Itoa(s.keys.Iterations) +
+		",h=" + EncodeBase64(x.config.announced(&x.channel, x.mechanism.family))
 	s.messages = first.bare + "," + challenge
 	x.scram, x.next = s, x.scramFinal
 	return []byte(challenge), errMore
@@ -80,7 +81,7 @@ func (x *Exchange) scramFinal(in []byte) ([]byte, error) {
 	var serverKey []byte
 	f := x.mechanism.family
 	message := s.messages + "," + final.withoutProof
-	if err := x.judge(s.disabled, func() (ok bool) {
+	if err := x.judge(whenDisabled(s.disabled), func() (ok bool) {
 		serverKey, ok = f.prove(&s.keys, message, final.proof)
 		return ok
 	}); err != nil {

@@ -25,7 +25,7 @@ func (c *conn) bind(t *server.Turn, st *stanza.Stanza) error {
 	}
 	s := c.stream
 	sess, err := c.host.Bind(t, server.Binding{
-		Local: c.login.user, Resource: resource, Lang: c.lang, Remote: c.remote, Out: s,
+		Local: c.login.user, Resource: resource, Lang: c.lang, Remote: c.remote, Out: s, Made: s.bound,
 	})
 	var refused *stanza.Error
 	if errors.As(err, &refused) {
@@ -35,7 +35,6 @@ func (c *conn) bind(t *server.Turn, st *stanza.Stanza) error {
 		c.c2s.core.Log.Error("bind failed", "remote", c.remote, "err", err)
 		return c.refuse(t, st, stanza.InternalServerError("try again later"))
 	}
-	s.bound(sess)
 	c.login = nil
 	c.sc.SetLimits(c.c2s.limits)
 	b := []byte("<iq type='result' id='")

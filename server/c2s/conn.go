@@ -40,10 +40,12 @@ type conn struct {
 // login is the state of a stream before a session is bound.
 type login struct {
 	exchange *auth.Exchange
-	tries    int    // at authentication
-	binds    int    // … and at binding a resource
-	user     string // authenticated localpart
-	features bool   // the header was answered; elements may come
+	request  *request // with SASL2: the exchange's, or the one that was successful
+	task     *task    // of SASL2, under way
+	tries    int      // at authentication
+	binds    int      // … and at binding a resource
+	user     string   // authenticated localpart
+	features bool     // the header was answered; elements may come
 }
 
 // errSwitch ends a feed: the transport was replaced and what else was in the

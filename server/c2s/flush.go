@@ -14,7 +14,7 @@ func (s *Stream) Flush(t *server.Turn) {
 	if s.acks != nil && s.tr != nil && !s.closing {
 		s.request()
 	}
-	if s.tr == nil || s.writing || len(s.out) == 0 && len(s.rest) == 0 && !s.tr.Pending() {
+	if s.tr == nil || s.writing || s.held || len(s.out) == 0 && len(s.rest) == 0 && !s.tr.Pending() {
 		s.finish()
 		return
 	}
@@ -105,7 +105,7 @@ func (s *Stream) writer(tr Transport) {
 			s.mu.Unlock()
 			return
 		}
-		if len(s.rest) == 0 && len(s.out) == 0 && !tr.Pending() {
+		if len(s.rest) == 0 && (s.held || len(s.out) == 0) && !tr.Pending() {
 			s.writing = false
 			s.finish()
 			return

@@ -1,6 +1,7 @@
 // Package c2s implements the server's side of client-to-server streams: RFC 6120
-// from accept to close, with STARTTLS, direct TLS (XEP-0368, version 1.1.0), SASL,
-// resource binding, announced limits (XEP-0478, version 0.2.0), and stream
+// from accept to close, with STARTTLS, direct TLS (XEP-0368, version 1.1.0), SASL and
+// SASL2 (XEP-0388, version 1.0.4) with upgrades of SCRAM (XEP-0480, version 0.2.0),
+// resource binding and Bind 2 (XEP-0386, version 1.1.0), announced limits (XEP-0478, version 0.2.0), and stream
 // management (XEP-0198, version 1.6.3).
 package c2s
 

@@ -46,6 +46,11 @@ func (c *conn) header(t *server.Turn) error {
 	case !speaks(h.Version):
 		return &stanza.StreamError{Condition: "unsupported-version", Text: "this server speaks version 1.0"}
 	}
+	if from := c.claimed(); from != "" { // XEP-0388 §2.1
+		if j, err := stanza.ParseJID(from); err == nil && j.Domain() != c.host.Name {
+			return &stanza.StreamError{Condition: "invalid-from", Text: "the stream's 'from' is at another domain"}
+		}
+	}
 	c.login.features = true
 	c.stream.DeliverNonza(t, c.features())
 	return nil
@@ -105,7 +110,7 @@ func (c *conn) features() []byte {
 	var b strings.Builder
 	b.WriteString("<stream:features>")
 	switch {
-	case c.login.user == "":
+	case c.login != nil && c.login.user == "":
 		ch := c.channel()
 		if c.sec == nil && c.c2s.canTLS() {
 			b.WriteString("<starttls xmlns='" + nsTLS + "'>")
@@ -120,6 +125,7 @@ func (c *conn) features() []byte {
 				b.WriteString("<mechanism>" + m + "</mechanism>")
 			}
 			b.WriteString("</mechanisms>")
+			b.WriteString(c.authentication(ch))
 			if types := c.host.Auth.BindingTypes(ch); len(types) > 0 {
 				b.WriteString("<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>")
 				for _, typ := range types {
@@ -131,7 +137,9 @@ func (c *conn) features() []byte {
 		}
 		b.WriteString(c.limits(stanza.BeforeLogin.Bytes))
 	default:
-		b.WriteString("<bind xmlns='" + nsBind + "'/>")
+		if c.login != nil { // else it has a session
+			b.WriteString("<bind xmlns='" + nsBind + "'/>")
+		}
 		b.WriteString("<sm xmlns='" + nsSM + "'><optional/></sm>")
 		b.WriteString(c.host.StreamFeatures(true))
 		b.WriteString(c.limits(c.c2s.core.Config.MaxStanza))
@@ -155,6 +163,9 @@ func (c *conn) channel() auth.Channel {
 // negotiateElement handles an element before a session is bound.
 func (c *conn) negotiateElement(t *server.Turn, st *stanza.Stanza, deadline time.Time) error {
 	ns, name := st.Name()
+	if c.login.request != nil && string(ns) != nsSASL2 {
+		return outOfPlace() // XEP-0388 §2.4
+	}
 	switch string(ns) {
 	case nsTLS:
 		if string(name) != "starttls" || c.login.user != "" {
@@ -173,9 +184,12 @@ func (c *conn) negotiateElement(t *server.Turn, st *stanza.Stanza, deadline time
 			return err
 		}
 		return errSwitch
-	case nsSASL:
+	case nsSASL, nsSASL2:
 		if c.login.user != "" {
 			return &stanza.StreamError{Condition: "policy-violation", Text: "this stream is authenticated already"}
+		}
+		if string(ns) == nsSASL2 {
+			return c.sasl2(t, st, string(name), deadline)
 		}
 		return c.sasl(t, st, string(name), deadline)
 	case nsSM:

@@ -45,33 +45,51 @@ func (c *conn) enable(t *server.Turn, st *stanza.Stanza) {
 		return
 	}
 	resume, _ := st.AttrString("", "resume")
-	a := &acks{stream: s, resumable: resume == "true" || resume == "1"}
-	b := append([]byte(nil), "<enabled xmlns='urn:xmpp:sm:3'"...)
-	if a.resumable {
-		a.id = server.NewID()
-		b = append(b, " resume='true' id='"...)
-		b = append(b, a.id...)
-		b = append(b, "' max='"...)
-		b = strconv.AppendInt(b, int64(c.c2s.core.Config.ResumeTime.Seconds()), 10)
-		b = append(b, '\'')
-	}
-	flags := server.SessionAcks
-	if a.resumable {
-		flags |= server.SessionResumable
-	}
-	s.session.Set(flags)
+	a := newAcks(s, resume)
+	s.session.Set(a.flags())
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
 		return
 	}
-	s.push(append(b, "/>"...))
+	s.push(c.enabled(a))
 	s.acks = a // what follows <enabled/> is counted, all of it
 	s.appended(t)
 	if a.resumable {
 		c.c2s.remember(s)
 		s.Changed(t)
 	}
+}
+
+// newAcks begins to count for a stream, which can be resumed when the attribute says
+// so.
+func newAcks(s *Stream, resume string) *acks {
+	a := &acks{stream: s, resumable: resume == "true" || resume == "1"}
+	if a.resumable {
+		a.id = server.NewID()
+	}
+	return a
+}
+
+// flags are those of the session.
+func (a *acks) flags() uint32 {
+	if a.resumable {
+		return server.SessionAcks | server.SessionResumable
+	}
+	return server.SessionAcks
+}
+
+// enabled is <enabled/> (§3).
+func (c *conn) enabled(a *acks) []byte {
+	b := append([]byte(nil), "<enabled xmlns='urn:xmpp:sm:3'"...)
+	if a.resumable {
+		b = append(b, " resume='true' id='"...)
+		b = append(b, a.id...)
+		b = append(b, "' max='"...)
+		b = strconv.AppendInt(b, int64(c.c2s.core.Config.ResumeTime.Seconds()), 10)
+		b = append(b, '\'')
+	}
+	return append(b, "/>"...)
 }
 
 // beforeBind handles stream management on an authenticated stream without a
@@ -82,48 +100,54 @@ func (c *conn) beforeBind(t *server.Turn, st *stanza.Stanza, name string) error 
 		return nil
 	}
 	id, _ := st.AttrString("", "previd")
-	raw, _ := st.Attr("", "h")
-	h, err := strconv.ParseUint(string(raw), 10, 32)
+	h, _ := st.AttrString("", "h")
+	refused, err := c.tryResume(t, id, h, func(_ *server.Session, resumed string) []byte { return []byte(resumed) })
+	if refused != nil {
+		c.stream.DeliverNonza(t, refused)
+	}
+	return err
+}
+
+// tryResume resumes the session that a client names, or returns the <failed/> that is
+// to be answered. answer makes what is sent first from <resumed/>.
+func (c *conn) tryResume(t *server.Turn, id, count string, answer func(*server.Session, string) []byte) (refused []byte, err error) {
+	h, err := strconv.ParseUint(count, 10, 32)
 	if err != nil {
-		c.stream.DeliverNonza(t, smFailed("bad-request", ""))
-		return nil
+		return smFailed("bad-request", ""), nil
 	}
 	old := c.c2s.find(id)
 	if old == nil || old.session.Account.Local != c.login.user || old.session.Account.Host != c.host {
-		c.stream.DeliverNonza(t, smFailed("item-not-found", ""))
-		return nil
+		return smFailed("item-not-found", ""), nil
 	}
 	old.acks.taking.Lock()
 	defer old.acks.taking.Unlock()
 	if err := old.caughtUp(t); err != nil {
 		c.c2s.core.Log.Error("session not resumed", "account", old.session.Account.Bare, "err", err)
-		c.stream.DeliverNonza(t, smFailed("internal-server-error", ""))
-		return nil
+		return smFailed("internal-server-error", ""), nil
 	}
-	return c.resume(t, old, uint32(h))
+	return c.resume(t, old, uint32(h), answer)
 }
 
 // resume gives the session of old this connection. What the client lacks is sent
 // again; the old connection, if it is still there, is told that it has been
 // replaced.
-func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
+func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server.Session, string) []byte) (refused []byte, err error) {
 	s := c.stream // its connection and what is queued move over
 	s.mu.Lock()
 	tr, secure, out, queued, written, busy := s.tr, s.secure, s.out, s.queued, s.written, s.writing
 	s.mu.Unlock()
 	if busy { // it does not even read the greeting
-		return &stanza.StreamError{Condition: "resource-constraint"}
+		return nil, &stanza.StreamError{Condition: "resource-constraint"}
 	}
 	old.mu.Lock()
 	if old.ended || old.acks == nil {
 		old.mu.Unlock()
-		c.stream.DeliverNonza(t, smFailed("item-not-found", ""))
-		return nil
+		return smFailed("item-not-found", ""), nil
 	}
 	if !old.acks.covers(h) {
 		sent := old.acks.sent
 		old.mu.Unlock()
-		return tooHigh(uint64(h), sent)
+		return nil, tooHigh(uint64(h), sent)
 	}
 	before, quiet := old.tr, !old.writing
 	restarted := old.acks.restored
@@ -135,11 +159,8 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	old.tr, old.secure, old.out, old.rest, old.taken, old.marks = tr, secure, out, nil, 0, nil
 	old.queued, old.written, old.writing = queued, written, false
 	old.closing, old.sealed = false, false
-	b := append([]byte(nil), "<resumed xmlns='urn:xmpp:sm:3' previd='"...)
-	b = append(b, old.acks.id...)
-	b = append(b, "' h='"...)
-	b = strconv.AppendUint(b, uint64(old.acks.durable), 10)
-	old.push(append(b, "'/>"...))
+	old.push(answer(old.session, "<resumed xmlns='urn:xmpp:sm:3' previd='"+old.acks.id+
+		"' h='"+strconv.FormatUint(uint64(old.acks.durable), 10)+"'/>"))
 	for i := range old.acks.kept {
 		old.push(old.acks.kept[i].b)
 	}
@@ -162,7 +183,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32) error {
 	old.confirm(t, done)
 	old.Changed(t)
 	c.c2s.core.Resumed(t, old.session, restarted)
-	return nil
+	return nil, nil
 }
 
 // covers reports whether the client may have handled h stanzas: no fewer than it

@@ -21,25 +21,25 @@ func (c *conn) sasl(t *server.Turn, st *stanza.Stanza, name string, deadline tim
 		mechanism, _ := st.Attr("", "mechanism")
 		x, err := c.host.Auth.Start(stanza.Unescape(mechanism), c.channel())
 		if err != nil {
-			return c.failed(t, err)
+			return c.failed(t, nsSASL, err)
 		}
 		l.exchange = x
 	case "response":
 		if l.exchange == nil {
-			return c.failed(t, &auth.Failure{Condition: auth.MalformedRequest, Text: "a response to no challenge"})
+			return c.failed(t, nsSASL, &auth.Failure{Condition: auth.MalformedRequest, Text: "a response to no challenge"})
 		}
 	case "abort":
 		l.exchange = nil
-		return c.failed(t, &auth.Failure{Condition: auth.Aborted})
+		return c.failed(t, nsSASL, &auth.Failure{Condition: auth.Aborted})
 	default:
 		return unsupported(st)
 	}
 	if st.NumChildren() > 0 {
-		return c.failed(t, &auth.Failure{Condition: auth.MalformedRequest, Text: "only base64 belongs in there"})
+		return c.failed(t, nsSASL, &auth.Failure{Condition: auth.MalformedRequest, Text: "only base64 belongs in there"})
 	}
 	in, err := auth.DecodeBase64(stanza.UnescapeText(st.Inner()))
 	if err != nil {
-		return c.failed(t, err)
+		return c.failed(t, nsSASL, err)
 	}
 	if in == nil && name == "response" {
 		in = []byte{}
@@ -51,7 +51,7 @@ func (c *conn) sasl(t *server.Turn, st *stanza.Stanza, name string, deadline tim
 	}
 	switch {
 	case err != nil:
-		return c.failed(t, err)
+		return c.failed(t, nsSASL, err)
 	case !done:
 		c.reply(t, "challenge", out)
 		return nil
@@ -74,8 +74,8 @@ func (c *conn) reply(t *server.Turn, name string, data []byte) {
 }
 
 // failed answers a failure; the stream stays for another try, up to maxTries.
-func (c *conn) failed(t *server.Turn, err error) error {
-	c.login.exchange = nil
+func (c *conn) failed(t *server.Turn, ns string, err error) error {
+	c.login.exchange, c.login.request, c.login.task = nil, nil, nil
 	var f *auth.Failure
 	if !errors.As(err, &f) {
 		f = &auth.Failure{Condition: auth.TemporaryAuthFailure}
@@ -86,7 +86,11 @@ func (c *conn) failed(t *server.Turn, err error) error {
 	if f.Condition != auth.Aborted {
 		c.c2s.core.Stats.Login(false)
 	}
-	b := []byte("<failure xmlns='" + nsSASL + "'><" + string(f.Condition) + "/>")
+	b := []byte("<failure xmlns='" + ns + "'><" + string(f.Condition))
+	if ns != nsSASL {
+		b = append(b, " xmlns='"+nsSASL+"'"...)
+	}
+	b = append(b, "/>"...)
 	if f.Text != "" {
 		b = append(b, "<text xml:lang='en'>"...)
 		b = stanza.AppendText(b, f.Text)

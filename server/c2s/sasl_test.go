@@ -180,7 +180,7 @@ func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 			answer = s.run(p)
 			p.Close()
 			fields := strings.Split(s.challenge, ",")
-			if len(fields) != 3 {
+			if len(fields) != 4 {
 				t.Fatalf("challenge %s", s.challenge)
 			}
 			salt = fields[1]

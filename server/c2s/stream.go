@@ -31,6 +31,8 @@ type Stream struct {
 	left    bool      // … and the session is off the books
 	closing bool      // … and the output closes once it is written
 	sealed  bool      // the closing tag is out, though the session goes on elsewhere
+	held    bool      // nothing is written until release
+	heldAt  int       // … and what it brings goes there in the queue
 	marks   []mark    // logged deliveries that count as received once written
 	queued  uint64    // bytes ever appended
 	written uint64    // bytes ever written, not counting what the transport holds
@@ -132,7 +134,7 @@ func (s *Stream) appended(t *server.Turn) bool {
 	if touch {
 		s.touched = true
 	}
-	over := s.held() > s.c2s.core.Config.QueueBytes && !s.closing &&
+	over := s.waiting() > s.c2s.core.Config.QueueBytes && !s.closing &&
 		s.stop(&stanza.StreamError{Condition: "resource-constraint", Text: "the client does not read what it is sent"})
 	s.mu.Unlock()
 	if touch {
@@ -145,8 +147,8 @@ func (s *Stream) appended(t *server.Turn) bool {
 	return true
 }
 
-// held is how many bytes wait to be written or confirmed; s.mu must be held.
-func (s *Stream) held() int {
+// waiting is how many bytes wait to be written or confirmed; s.mu must be held.
+func (s *Stream) waiting() int {
 	n := len(s.out) + len(s.rest) - s.taken
 	if s.acks != nil {
 		n = max(n, s.acks.bytes())
@@ -167,7 +169,7 @@ func (s *Stream) Room(t *server.Turn) bool {
 	t.Flush()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.held() > s.c2s.core.Config.QueueBytes/2 {
+	for s.waiting() > s.c2s.core.Config.QueueBytes/2 {
 		if s.ended || s.tr == nil {
 			return false
 		}

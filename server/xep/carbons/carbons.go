@@ -24,6 +24,7 @@ func New(*server.Host) *server.Module {
 			{Type: stanza.Set, NS: ns, Name: "enable", To: server.AtAccount | server.AtHost, Handle: notYours},
 			{Type: stanza.Set, NS: ns, Name: "disable", To: server.AtAccount | server.AtHost, Handle: notYours},
 		},
+		Inline: &server.Inline{NS: ns, Apply: enable},
 		Hooks: []server.Hook{
 			{Stage: server.Sent, Kinds: server.OnMessage, Flag: server.AccountCarbons, Run: sent},
 			{Stage: server.ToSession, Kinds: server.OnMessage, Flag: server.AccountCarbons, Run: received},
@@ -38,18 +39,31 @@ func set(on bool) func(*server.IQ) error {
 		if s == nil {
 			return notYours(q)
 		}
-		if on {
-			s.Set(server.SessionCarbons)
-		} else {
-			s.Clear(server.SessionCarbons)
-		}
-		s.Account.Lock()
-		s.Account.Retarget()
-		s.Account.Unlock()
+		turn(s, on)
 		q.Reply(q.Turn, nil)
 		s.Out.Changed(q.Turn)
 		return nil
 	}
+}
+
+func turn(s *server.Session, on bool) {
+	if on {
+		s.Set(server.SessionCarbons)
+	} else {
+		s.Clear(server.SessionCarbons)
+	}
+	s.Account.Lock()
+	s.Account.Retarget()
+	s.Account.Unlock()
+}
+
+// enable turns copies on within the login (XEP-0386 §3.2.2): that can't fail, and
+// nothing is said of it.
+func enable(_ *server.Turn, s *server.Session, st *stanza.Stanza, c stanza.Child, dst []byte) []byte {
+	if string(st.Local(c)) == "enable" {
+		turn(s, true)
+	}
+	return dst
 }
 
 func notYours(*server.IQ) error {

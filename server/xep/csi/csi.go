@@ -36,6 +36,7 @@ func New(*server.Host) *server.Module {
 		Name: "csi", XEP: "0352 1.0.0", Summary: "phones are left alone while nobody looks at them",
 		StreamFeatures: []string{"<csi xmlns='" + ns + "'/>"},
 		Nonzas:         []server.NonzaHandler{{NS: ns, Handle: indicate}},
+		Inline:         &server.Inline{NS: ns, Apply: begin},
 		Hooks: []server.Hook{
 			{Stage: server.ToSession, Kinds: server.OnPresence, Flag: server.AccountInactive, Run: hold},
 		},
@@ -46,9 +47,21 @@ func New(*server.Host) *server.Module {
 // indicate handles <active/> and <inactive/> (§4).
 func indicate(t *server.Turn, s *server.Session, st *stanza.Stanza) {
 	_, name := st.Name()
+	change(t, s, name)
+	s.Out.Changed(t)
+}
+
+// begin has a session begin in the state that its client names while it logs in
+// (XEP-0386 §3.2.2).
+func begin(t *server.Turn, s *server.Session, st *stanza.Stanza, c stanza.Child, dst []byte) []byte {
+	change(t, s, st.Local(c))
+	return dst
+}
+
+func change(t *server.Turn, s *server.Session, state []byte) {
 	a := s.Account
 	a.Lock()
-	switch string(name) {
+	switch string(state) {
 	case "active":
 		s.Clear(server.SessionInactive)
 		flush(t, s)
@@ -57,7 +70,6 @@ func indicate(t *server.Turn, s *server.Session, st *stanza.Stanza) {
 	}
 	a.Retarget()
 	a.Unlock()
-	s.Out.Changed(t)
 }
 
 // hold takes inactive sessions out of those that get presence now. Subscription
