@@ -210,9 +210,16 @@ func TestThousandsBeforeLogin(t *testing.T) {
 		goroutines, heap := runtime.NumGoroutine(), live()
 		thousandsComeAndGo(t, w, many)
 		first := live()
-		thousandsComeAndGo(t, w, many)
-		if got := live() - first; got > 256<<10 {
-			t.Errorf("the second wave left %d bytes, the first %d", got, first-heap)
+		// What leaks, leaks each time; the heap of the whole process also does
+		// other things now and then.
+		left := int64(1 << 62)
+		for wave := 0; wave < 5 && left > 256<<10; wave++ {
+			before := live()
+			thousandsComeAndGo(t, w, many)
+			left = min(left, live()-before)
+		}
+		if left > 256<<10 {
+			t.Errorf("each further wave left %d bytes, the first %d", left, first-heap)
 		}
 		if n := runtime.NumGoroutine() - goroutines; n > 0 {
 			t.Errorf("%d goroutines are left", n)
