@@ -19,6 +19,23 @@ type PEP struct {
 	// its presence with, the account's last items that the session wants and did not
 	// want by the features it had before.
 	Greet func(t *Turn, local string, s *Session, before *Features)
+	// View registers a view, while the modules are made.
+	View func(v NodeView)
+	// Private says which private XML (XEP-0049), by name space, a line feed and
+	// local name, is the payload of a node's one item and kept there alone.
+	Private map[string]string
+}
+
+// NodeView is a node that is another way to see a node, its base: its one item is
+// made of all items of the base, and what is published at it becomes items there.
+type NodeView struct {
+	Name, Base string
+	// Collate makes the payload of the view's item, for an account.
+	Collate func(t *Turn, local string, items []NodeItem) ([]byte, error)
+	// Split says which of the base's items are to be published and which retracted
+	// so that the view's payload is the given one, and what is stored beside: of the
+	// publication these fields count. The error is a stanza error.
+	Split func(current []NodeItem, payload []byte) (NodePublication, error)
 }
 
 // NodeItem is an item of a node. Payload is one element that stands alone, nil for
@@ -45,7 +62,7 @@ type NodePublication struct {
 	Docs     []NodeDoc // of the account, stored along with it
 }
 
-// NodeDoc is a document of an account; Data nil removes it.
+// NodeDoc is a document of an account.
 type NodeDoc struct {
 	Kind, Key string
 	Data      []byte

@@ -6,6 +6,7 @@ import (
 	"natter/server/xep/adhoc"
 	"natter/server/xep/administration"
 	"natter/server/xep/blocking"
+	"natter/server/xep/bookmarks"
 	"natter/server/xep/bytestreams"
 	"natter/server/xep/caps"
 	"natter/server/xep/carbons"
@@ -37,6 +38,7 @@ func All(h *server.Host) []*server.Module {
 		disco.New(h),
 		caps.New(h),
 		pep.New(h),
+		bookmarks.New(h),
 		ping.New(h),
 		mam.New(h),
 		carbons.New(h),

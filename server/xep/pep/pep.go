@@ -21,6 +21,7 @@ import (
 type module struct {
 	host  *server.Host
 	loads singleflight.Group
+	views []*pubsub.View // set before the host is used
 
 	mu sync.Mutex // ranks before a service's lock
 	cache
@@ -32,7 +33,7 @@ type module struct {
 func New(h *server.Host) *server.Module {
 	m := &module{host: h}
 	m.services, m.order = make(map[string]*list.Element), list.New()
-	h.PEP = server.PEP{Publish: m.publish, Items: m.items, Access: m.access, Greet: m.greetFrom}
+	h.PEP = server.PEP{Publish: m.publish, Items: m.items, Access: m.access, Greet: m.greetFrom, View: m.addView}
 	personal := []server.Identity{{Category: "pubsub", Type: "pep"}}
 	at := server.AtSelf | server.AtAccount
 	return &server.Module{
@@ -156,12 +157,7 @@ func owner(a *server.Account) pubsub.Asker {
 func (m *module) publish(t *server.Turn, a *server.Account, p server.NodePublication, then func(*server.Turn, error)) error {
 	pub := pubsub.Publication{Node: p.Node, Retract: p.Retract, Module: p.Module}
 	pub.Options = options(&p)
-	for _, i := range p.Items {
-		pub.Items = append(pub.Items, pubsub.Item{ID: i.ID, Payload: i.Payload})
-	}
-	for _, d := range p.Docs {
-		pub.Docs = append(pub.Docs, store.Doc{Key: m.host.Key(a.Local, d.Kind, d.Key), Data: d.Data})
-	}
+	pub.Items, pub.Docs = itemsOf(p.Items), m.docs(a.Local, p.Docs)
 	return m.with(t, a.Local, func(s *pubsub.Service) error {
 		return s.Publish(t, owner(a), pub, func(t *server.Turn, _ []string, err error) { then(t, err) })
 	})

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"natter/server"
+	"natter/server/store"
 	"natter/server/xep/forms"
 	"natter/server/xep/pubsub"
 	"natter/stanza"
@@ -171,6 +172,42 @@ func (m *module) Resources(t *server.Turn, s *pubsub.Service, bare stanza.JID, n
 		a.Unlock()
 	}
 	return list
+}
+
+// Views are those that extensions have registered.
+func (m *module) Views() []*pubsub.View { return m.views }
+
+// addView is server.PEP.View.
+func (m *module) addView(v server.NodeView) {
+	m.views = append(m.views, &pubsub.View{
+		Name: v.Name, Base: v.Base,
+		Collate: func(t *server.Turn, s *pubsub.Service, items []pubsub.Item) ([]byte, error) {
+			return v.Collate(t, s.Local, nodeItems(items))
+		},
+		Split: func(s *pubsub.Service, current []pubsub.Item, payload []byte) ([]pubsub.Item, []string, []store.Doc, error) {
+			c, err := v.Split(nodeItems(current), payload)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			return itemsOf(c.Items), c.Retract, m.docs(s.Local, c.Docs), nil
+		},
+	})
+}
+
+func itemsOf(list []server.NodeItem) []pubsub.Item {
+	items := make([]pubsub.Item, 0, len(list))
+	for _, i := range list {
+		items = append(items, pubsub.Item{ID: i.ID, Payload: i.Payload})
+	}
+	return items
+}
+
+func (m *module) docs(local string, list []server.NodeDoc) []store.Doc {
+	var docs []store.Doc
+	for _, d := range list {
+		docs = append(docs, store.Doc{Key: m.host.Key(local, d.Kind, d.Key), Data: d.Data})
+	}
+	return docs
 }
 
 // Changed tells the other modules.

@@ -52,6 +52,14 @@ func (m *module) get(q *server.IQ) error {
 	if !ok {
 		return stanza.BadRequest("name what to get: one element in a namespace of its own")
 	}
+	if node, ok := m.host.PEP.Private[key]; ok {
+		if items, err := m.host.PEP.Items(q.Turn, q.Account, node); err != nil {
+			return err
+		} else if len(items) > 0 {
+			q.Reply(q.Turn, wrap(items[0].Payload))
+			return nil
+		}
+	}
 	if pending(q.Account) {
 		// A client that does not wait for answers reads what it wrote.
 		if err := m.settle(q); err != nil {
@@ -75,6 +83,11 @@ func (m *module) set(q *server.IQ) error {
 	docs, err := m.parse(q)
 	if err != nil {
 		return err
+	}
+	for _, d := range docs {
+		if node, ok := m.host.PEP.Private[d.Key.Key]; ok {
+			return m.publish(q, node, docs)
+		}
 	}
 	a := q.Account
 	u, err := m.lockUsage(q)
@@ -108,6 +121,27 @@ func (m *module) set(q *server.IQ) error {
 	}
 	u.pending++
 	u.note(docs)
+	return server.Pending
+}
+
+// publish stores what is kept at a node of the account instead (XEP-0411 §3).
+func (m *module) publish(q *server.IQ, node string, docs []store.Doc) error {
+	if len(docs) != 1 {
+		return stanza.NotAcceptable("store that by itself")
+	}
+	k := q.Keep()
+	err := m.host.PEP.Publish(q.Turn, q.Account, server.NodePublication{
+		Node: node, Module: "private", Items: []server.NodeItem{{Payload: docs[0].Data}},
+	}, func(t *server.Turn, err error) {
+		if err != nil {
+			k.Fail(t, err)
+			return
+		}
+		k.Reply(t, nil)
+	})
+	if err != nil {
+		return err
+	}
 	return server.Pending
 }
 

@@ -131,7 +131,7 @@ func (s *Service) get(name string, w *Asker) (*node, error) {
 	if name == "" {
 		return nil, nodeRequired()
 	}
-	if n := s.nodes[name]; n != nil {
+	if n := s.at(name); n != nil {
 		return n, nil
 	}
 	return nil, noNode(w)
@@ -143,7 +143,7 @@ func (s *Service) owned(name string, w *Asker) (*node, error) {
 	if name == "" {
 		return nil, nodeRequired()
 	}
-	n := s.nodes[name]
+	n := s.at(name)
 	switch {
 	case n == nil && w.Personal && !w.Owner:
 		return nil, forbidden()

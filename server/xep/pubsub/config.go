@@ -202,7 +202,7 @@ func (c *Config) apply(f *forms.Form, strict bool) error {
 		set := settingOf(d.Var)
 		if set == nil {
 			if strict {
-				return fmt.Errorf("there is no field %s", strconv.Quote(d.Var))
+				return errUnknownField(d.Var)
 			}
 			continue
 		}
@@ -215,6 +215,8 @@ func (c *Config) apply(f *forms.Form, strict bool) error {
 	}
 	return nil
 }
+
+func errUnknownField(name string) error { return fmt.Errorf("there is no field %q", name) }
 
 // form returns the configuration as a form of the given type; with result, without
 // what is for people to choose from.

@@ -64,6 +64,9 @@ func (r *request) configure() error {
 	if err := config.apply(f, false); err != nil {
 		return stanza.NotAcceptable(err.Error()) // §8.2.5.2
 	}
+	if s.view(r.node) != nil { // what its clients mean is their one item
+		config.MaxItems, config.Persist, config.Full = n.config.MaxItems, n.config.Persist, n.config.Full
+	}
 	n.config = config
 	b := new(store.Batch)
 	if err := s.put(b, n); err != nil {

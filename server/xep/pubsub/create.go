@@ -11,7 +11,7 @@ import (
 // create handles <create/>, with <configure/> beside it or not (XEP-0060 §8.1).
 func (r *request) create() error {
 	s := r.s
-	config := s.Policy.Default(r.node)
+	config := s.Policy.Default(s.base(r.node))
 	if c, ok := r.Stanza.Find(r.Payload, NS, "configure"); ok {
 		f, _, err := submitted(r.Stanza, c, formConfig)
 		if err != nil {
@@ -26,7 +26,7 @@ func (r *request) create() error {
 	if !r.who.Creates {
 		return stanza.Forbidden("nodes here are made by their owner")
 	}
-	name := r.node
+	name := s.base(r.node)
 	if name == "" { // §8.1.2: an instant node
 		name = server.NewID()
 	}

@@ -37,6 +37,11 @@ func (s *Service) AppendNodes(b []byte, who Asker) []byte {
 	for _, n := range s.sorted() {
 		if n.rights().read(&who, true) == nil {
 			b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "node", n.name, "name", n.config.Title)
+			for _, v := range s.Policy.Views() {
+				if v.Base == n.name {
+					b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "node", v.Name)
+				}
+			}
 		}
 	}
 	return b
@@ -47,9 +52,12 @@ func (s *Service) AppendNodes(b []byte, who Asker) []byte {
 func (s *Service) NodeItems(who Asker, node string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.nodes[node]
+	n := s.at(node)
 	if n == nil || n.rights().read(&who, false) != nil {
 		return nil
+	}
+	if s.view(node) != nil {
+		return stanza.AppendEmpty(nil, "item", "jid", s.JID.String(), "name", viewID)
 	}
 	b := []byte{}
 	for i := range n.items {
@@ -63,7 +71,7 @@ func (s *Service) NodeItems(who Asker, node string) []byte {
 func (s *Service) Info(who Asker, node string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.nodes[node]
+	n := s.at(node)
 	if n == nil || n.rights().read(&who, true) != nil {
 		return nil
 	}

@@ -41,6 +41,18 @@ func (r *request) items() error {
 	if err != nil {
 		return err
 	}
+	if v := s.view(r.node); v != nil {
+		i, err := v.item(r.Turn, s)
+		if err != nil {
+			return err
+		}
+		if len(ids) > 0 && !slices.Contains(ids, i.ID) {
+			return stanza.ItemNotFound("there is no such item")
+		}
+		b := s.appendItem(stanza.AppendOpen(nil, "items", "node", r.node), &i)
+		r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "items")))
+		return nil
+	}
 	list, result, err := choose(list, ids, most, page)
 	if err != nil {
 		return err
@@ -161,6 +173,10 @@ func (s *Service) Read(t *server.Turn, who Asker, node string, ids ...string) ([
 	if err != nil {
 		return nil, err
 	}
+	if v := s.view(node); v != nil {
+		i, err := v.item(t, s)
+		return []Item{i}, err
+	}
 	if len(ids) > 0 {
 		list = slices.DeleteFunc(list, func(e entry) bool { return !slices.Contains(ids, e.id) })
 	}
@@ -171,7 +187,7 @@ func (s *Service) Read(t *server.Turn, who Asker, node string, ids ...string) ([
 func (s *Service) Config(node string) (Config, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.nodes[node]
+	n := s.at(node)
 	if n == nil {
 		return Config{}, false
 	}

@@ -27,6 +27,11 @@ func (s *Service) send(context.Context) {
 // notify tells those who subscribed, or count as if they had, of a change
 // (XEP-0060 §7.1.2, §7.2.2, §8.2.5.4, §8.4.2, §8.5.2).
 func (s *Service) notify(t *server.Turn, c *Change) {
+	s.tell(t, c)
+	s.views(t, c)
+}
+
+func (s *Service) tell(t *server.Turn, c *Change) {
 	event := s.event(c)
 	if event == nil {
 		return

@@ -16,6 +16,8 @@ type Publication struct {
 	Retract []string    // … items that go at the same time
 	Module  string
 	Silent  bool // nobody is told
+
+	bare bool // it may be without items
 }
 
 // maxPublish bounds the items of one publication.
@@ -80,6 +82,16 @@ func (s *Service) Publish(t *server.Turn, who Asker, p Publication, then func(t 
 	if p.Node == "" {
 		return nodeRequired()
 	}
+	var ids []string
+	if v := s.view(p.Node); v != nil {
+		if !who.Owner {
+			return forbidden()
+		}
+		if err := v.through(t, s, &p); err != nil {
+			return err
+		}
+		ids = []string{viewID}
+	}
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -88,7 +100,6 @@ func (s *Service) Publish(t *server.Turn, who Asker, p Publication, then func(t 
 	if err != nil {
 		return err
 	}
-	ids := make([]string, 0, len(p.Items))
 	c := s.change(n, who.JID)
 	c.Module, c.Notify = p.Module, n.config.Notify && !p.Silent
 	for _, id := range p.Retract {
@@ -103,7 +114,9 @@ func (s *Service) Publish(t *server.Turn, who Asker, p Publication, then func(t 
 			item.ID = server.NewID()[:20] // §7.1.2: the service makes one
 		}
 		item.Publisher = who.JID.Bare()
-		ids = append(ids, item.ID)
+		if !p.bare {
+			ids = append(ids, item.ID)
+		}
 		c.Published = append(c.Published, *item)
 		if n.config.Persist {
 			c.Retracted = append(c.Retracted, s.add(b, n, item)...)
@@ -175,7 +188,7 @@ func (s *Service) suits(c *Config, n *node, p *Publication) error {
 	if c.MaxPayload > 0 {
 		most = min(most, c.MaxPayload)
 	}
-	if len(p.Items) == 0 && len(p.Retract) == 0 && (c.Persist || c.Payloads) {
+	if len(p.Items) == 0 && len(p.Retract) == 0 && !p.bare && (c.Persist || c.Payloads) {
 		return with(stanza.BadRequest("there is no item"), "item-required", "")
 	}
 	fresh, grow := 0, int64(0)

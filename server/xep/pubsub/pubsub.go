@@ -80,6 +80,8 @@ type Policy interface {
 	// Owners are who is asked to approve subscriptions of a node whose owners by
 	// affiliation are those given.
 	Owners(s *Service, owners []stanza.JID) []stanza.JID
+	// Views are the nodes that are views of others.
+	Views() []*View
 	// Changed is told of each change once it is durable, before subscribers are.
 	Changed(t *server.Turn, s *Service, c *Change)
 }

@@ -45,6 +45,9 @@ type Retraction struct {
 
 // Retract takes items out of a node; then is as for Publish.
 func (s *Service) Retract(t *server.Turn, who Asker, x Retraction, then func(*server.Turn, error)) error {
+	if v := s.view(x.Node); v != nil && len(x.IDs) > 0 {
+		return unsupported("retract-items", "publish what is to be left")
+	}
 	if err := s.enter(); err != nil {
 		return err
 	}

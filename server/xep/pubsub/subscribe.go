@@ -262,7 +262,7 @@ func (r *request) subscriptions() error {
 	s := r.s
 	b := stanza.AppendOpen(nil, "subscriptions", "node", r.node)
 	s.mu.Lock()
-	if r.node != "" && s.nodes[r.node] == nil {
+	if r.node != "" && s.at(r.node) == nil {
 		s.mu.Unlock()
 		return noNode(&r.who)
 	}
