@@ -160,6 +160,17 @@ export function insert(c: Conversation, m: Message): boolean {
   return true;
 }
 
+const typingFor = 30000; // ms that the word of typing holds without another
+
+/** Somebody is typing, or no longer. */
+export function typing(c: Conversation, who: string, on: boolean): void {
+  if (on) {
+    c.typing.set(who, Date.now() + typingFor);
+    setTimeout(() => touch(c), typingFor + 500);
+  } else c.typing.delete(who);
+  touch(c);
+}
+
 /** Adds a notice of the page's own, now. */
 export function note(c: Conversation, notice: Notice): void {
   const tail = c.messages[c.messages.length - 1];

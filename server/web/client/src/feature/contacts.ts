@@ -70,9 +70,7 @@ export function presence(s: Session, el: Element): void {
   const jid = bare(from);
   switch (attr(el, "type")) {
     case "subscribe":
-      if (!s.blocked.has(jid) && !/both|from/.test(s.contacts.get(jid)?.subscription ?? "")) {
-        s.requests.set(jid, text(el, "status") ?? "");
-      }
+      subscribe(s, jid, text(el, "status") ?? "");
       break;
     case "unsubscribe":
       s.requests.delete(jid);
@@ -95,6 +93,14 @@ export function presence(s: Session, el: Element): void {
       return;
   }
   s.contactRev.value++;
+}
+
+function subscribe(s: Session, jid: string, said: string): void {
+  const c = s.contacts.get(jid);
+  if (s.blocked.has(jid) || /both|from/.test(c?.subscription ?? "")) return;
+  // Whom the user has asked to add is let in when asking back.
+  if (c && (c.asked || c.subscription === "to")) s.link.send(x("presence", { to: jid, type: "subscribed" }));
+  else if (s.requests.size < 1000) s.requests.set(jid, said);
 }
 
 const item = (jid: string, name?: string) =>

@@ -1,6 +1,6 @@
 // Messages, in both directions.
 import type { Session } from "../session";
-import { find, insert, note, parseGeo, sameAuthor, type Conversation, type Message, type Place } from "../model";
+import { find, insert, note, parseGeo, sameAuthor, typing, type Conversation, type Message, type Place } from "../model";
 import { NS } from "../xmpp/ns";
 import { attr, one, x } from "../xmpp/xml";
 import { bare, newID, resource } from "../xmpp/jid";
@@ -68,9 +68,7 @@ export function receive(s: Session, el: Element, source: Source): void {
   }
   const known = s.conversations.get(key);
   if (p.state && known && !mine && !source.archive && !p.delayed) {
-    if (p.state === "composing") known.typing.set(key, Date.now() + 30000);
-    else known.typing.delete(key);
-    s.changed(known);
+    typing(known, key, p.state === "composing");
   }
   if (p.receiptWanted && p.body && !mine && !source.archive && !source.carbon && p.id && settings.value.receipts) {
     if (!s.guest && s.contacts.get(key)?.subscription.match(/both|from/)) acknowledge(s, p);

@@ -1,6 +1,6 @@
 // Rooms (XEP-0045): entering, who is there, what is said.
 import type { Session } from "../session";
-import { note, touch, type Conversation, type Occupant } from "../model";
+import { note, typing, type Conversation, type Occupant } from "../model";
 import { NS } from "../xmpp/ns";
 import { all, attr, form, one, text, x } from "../xmpp/xml";
 import { bare, local, newID, resource } from "../xmpp/jid";
@@ -136,9 +136,10 @@ export function roomPresence(s: Session, el: Element): boolean {
   if (self && r.state !== "in") {
     r.nick = nick; // the room may have given another one (code 210)
     if (codes.has("201")) {
-      // A new room is locked until its owner has chosen (XEP-0045 §10.1.2): take the defaults.
-      s.link
-        .iq("set", c.jid, x("query", { xmlns: NS.mucOwner }, x("x", { xmlns: NS.data, type: "submit" })))
+      // A new room is locked until its owner has chosen (XEP-0045 §10.1): it stays when
+      // everybody has left, and is else as the server makes them.
+      setRoom(s, c, { "muc#roomconfig_persistentroom": ["1"] })
+        .catch(() => s.link.iq("set", c.jid, x("query", { xmlns: NS.mucOwner }, x("x", { xmlns: NS.data, type: "submit" }))))
         .catch(() => {});
     }
     void entered(s, c);
@@ -238,9 +239,7 @@ export function roomMessage(s: Session, p: Parsed, source: Source): void {
   const self = nick === r.nick;
   const mine = s.sent.has(p.id) || (!s.guest && self);
   if (p.state && !p.body && !self && !p.delayed) {
-    if (p.state === "composing") c.typing.set(nick, Date.now() + 30000);
-    else c.typing.delete(nick);
-    touch(c);
+    typing(c, nick, p.state === "composing" && r.occupants.has(nick));
     return;
   }
   if (apply(s, c, p, nick, mine)) return;
@@ -298,7 +297,7 @@ export function guestNick(s: Session, c: Conversation): string {
   }
   if (kept) return kept;
   const own = local(s.link.jid);
-  return /^guest-\d+$/.test(own) ? own : "guest-" + (1 + Math.floor(Math.random() * 999));
+  return /^guest-\d+$/.test(own) ? own : "guest-1"; // or the next that is free
 }
 
 /** What an owner may set, as the room's form says (XEP-0045 §10.2). */

@@ -1,5 +1,5 @@
 // Where one writes.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { correct, sendState, sendText } from "../feature/messages";
 import { rename, setTopic, leave } from "../feature/rooms";
 import { TooLarge, upload } from "../feature/upload";
@@ -44,7 +44,7 @@ export function Composer({ s, c, editing, onEdit, onNick }: Props) {
     el.style.height = Math.min(el.scrollHeight, 200) + "px";
   };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     field.current!.value = editing ? editing.body : c.draft;
     grow();
     if (matchMedia("(hover: hover)").matches || editing) field.current!.focus();

@@ -193,6 +193,17 @@ function Head({ s, c, onBack, people, onPeople, onDialog }: HeadProps) {
 function Refused({ s, c }: { s: Session; c: Conversation }) {
   const r = c.room!;
   const wants = r.error === "not-authorized";
+  if (s.guest && ["not-allowed", "item-not-found", "registration-required"].includes(r.error ?? "")) {
+    return (
+      <div class="empty" role="alert">
+        <h2>{t("no_room")}</h2>
+        <p>{t("no_room_hint", { name: s.nameOf(c.jid) })}</p>
+        <a class="button" href="/">
+          {t("have_account")}
+        </a>
+      </div>
+    );
+  }
   return (
     <div class="empty" role="alert">
       <h2>{wants ? t("room_locked") : s.nameOf(c.jid)}</h2>

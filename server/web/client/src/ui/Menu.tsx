@@ -1,5 +1,5 @@
 // A button that opens a menu; arrows, Escape and Tab as one expects (WAI-ARIA menu button).
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./icons";
 
 export interface Item {
@@ -24,7 +24,7 @@ export function Menu({ label, items, icon = "dots" }: Props) {
   const list = items.filter((i): i is Item => !!i);
   const focusable = () => [...(root.current?.querySelectorAll<HTMLElement>('[role="menuitem"]') ?? [])];
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!shown) return;
     focusable()[0]?.focus();
     const outside = (e: Event) => {

@@ -124,6 +124,8 @@ export const en = {
   invite: "Invite somebody",
   invite_address: "Whom? Their address",
   invited: "{who} has been invited.",
+  no_room: "There is no room here that takes guests",
+  no_room_hint: "Log in with an account to make one called “{name}”, or check how the name is spelled.",
   copy_link: "Copy the address of this page",
   room_settings: "Room settings",
   room_locked: "This room wants a password",

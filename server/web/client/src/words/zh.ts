@@ -122,6 +122,8 @@ export const zh: Words = {
   invite: "邀请",
   invite_address: "邀请谁？对方的地址",
   invited: "已邀请 {who}。",
+  no_room: "这里没有接受访客的聊天室",
+  no_room_hint: "用账号登录即可创建名为“{name}”的聊天室，或检查名称拼写。",
   copy_link: "复制此页面的地址",
   room_settings: "聊天室设置",
   room_locked: "此聊天室需要密码",

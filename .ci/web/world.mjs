@@ -1,0 +1,169 @@
+// A server, a proxy before it that can play the bad network, and browsers.
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import http from "node:http";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const natter = process.env.NATTER;
+const shots = process.env.SHOTS ?? path.join(tmpdir(), "natter-web-shots");
+
+/** The built binary with data on disk, on ports of its own choosing. */
+export class Server {
+  data = mkdtempSync(path.join(tmpdir(), "natter-web-"));
+  port = 0;
+
+  async start() {
+    const flags = ["--c2s", "127.0.0.1:0", "--c2s-tls", "off", "--http", "127.0.0.1:0", "--https", "off"];
+    this.process = spawn(natter, ["serve", "--dev", "--no-limits", "--data", this.data, ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.ended = new Promise((done) => this.process.once("exit", done));
+    const log = [];
+    const ready = new Promise((resolve, reject) => {
+      const read = (line) => {
+        log.push(line);
+        if (log.length > 200) log.shift();
+        const m = /127\.0\.0\.1:(\d+)/.exec(line);
+        if (m && !/STARTTLS/.test(line) && !/--server/.test(line)) this.port ||= Number(m[1]);
+        if (line.trim() === "ready") resolve();
+      };
+      createInterface({ input: this.process.stdout }).on("line", read);
+      createInterface({ input: this.process.stderr }).on("line", read);
+      this.process.once("exit", (code) => reject(new Error(`natter ended with ${code}:\n${log.join("\n")}`)));
+    });
+    this.port = 0;
+    await ready;
+  }
+
+  async stop(signal = "SIGTERM") {
+    this.process.kill(signal);
+    await this.ended;
+  }
+
+  user(...names) {
+    execFileSync(natter, ["user", "add", ...names, "--data", this.data], { env: { ...process.env, NATTER_PASSWORD: "secret" } });
+  }
+
+  async end() {
+    await this.stop("SIGKILL");
+    rmSync(this.data, { recursive: true, force: true });
+  }
+}
+
+/** Passes everything on to the server, except what it is told not to. */
+export class Network {
+  websockets = true;
+  sockets = new Set();
+
+  constructor(server) {
+    this.server = server;
+    this.http = http.createServer((req, res) => {
+      const out = http.request(
+        { host: "127.0.0.1", port: server.port, method: req.method, path: req.url, headers: req.headers },
+        (got) => {
+          res.writeHead(got.statusCode, got.headers);
+          got.pipe(res);
+        },
+      );
+      out.on("error", () => {
+        if (!res.headersSent) res.writeHead(502);
+        res.end();
+      });
+      res.on("close", () => out.destroy());
+      req.pipe(out);
+    });
+    this.http.on("connection", (s) => {
+      this.sockets.add(s);
+      s.on("close", () => this.sockets.delete(s));
+    });
+    this.http.on("upgrade", (req, socket, head) => {
+      socket.on("error", () => {});
+      if (!this.websockets) return socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+      const out = net.connect(server.port, "127.0.0.1", () => {
+        const raw = req.rawHeaders.reduce((t, v, i) => t + v + (i % 2 ? "\r\n" : ": "), `${req.method} ${req.url} HTTP/1.1\r\n`);
+        out.write(raw + "\r\n");
+        out.write(head);
+        socket.pipe(out).pipe(socket);
+      });
+      out.on("error", () => socket.destroy());
+      socket.on("close", () => out.destroy());
+      out.on("close", () => socket.destroy());
+    });
+  }
+
+  listen() {
+    return new Promise((done) =>
+      this.http.listen(0, "127.0.0.1", () => {
+        this.url = `http://localhost:${this.http.address().port}`;
+        done();
+      }),
+    );
+  }
+
+  /** Cuts every connection there is, without a word. */
+  cut() {
+    for (const s of this.sockets) s.destroy();
+  }
+
+  close() {
+    this.http.close();
+    this.cut();
+  }
+}
+
+export const launch = () =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM,
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--headless=new"],
+  });
+
+/** What the pages have complained about: the policy's violations, exceptions. */
+export const complaints = [];
+
+/** A window of its own, as another person's. */
+export async function open(browser, url, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
+  context.setDefaultTimeout(Number(process.env.PATIENCE ?? 20000));
+  const page = await context.newPage();
+  page.on("pageerror", (e) => complaints.push(String(e.stack ?? e)));
+  page.on("console", (m) => {
+    if (/Content Security Policy|not understood|login /.test(m.text())) complaints.push(m.text());
+  });
+  await page.goto(url);
+  return page;
+}
+
+export async function login(browser, url, name, options = {}) {
+  const page = await open(browser, url + "/", options);
+  await page.getByLabel("Address", { exact: true }).fill(name);
+  await page.getByLabel("Password", { exact: true }).fill("secret");
+  if (options.stay) await page.getByLabel(/^Stay logged in/).check();
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
+  await page.locator(".sidebar").waitFor();
+  return page;
+}
+
+const field = (page) => page.locator("#message");
+
+export async function say(page, text) {
+  await field(page).fill(text);
+  await field(page).press("Enter");
+}
+
+/** Waits for a message with exactly that text. */
+export const message = (page, text) => page.locator(".message", { has: page.getByText(text, { exact: true }) });
+export const heard = (page, text) => message(page, text).last().waitFor();
+export const notice = (page, text) => page.locator(".notice", { hasText: text }).first().waitFor();
+
+export async function picture(page, name) {
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: path.join(shots, name + ".png") });
+}
+
+/** Waits until the value is what is wanted: the page's own events say when to look. */
+export const becomes = (page, selector, want) =>
+  page.waitForFunction(([sel, w]) => document.querySelector(sel)?.textContent?.trim() === w, [selector, want]);
