@@ -141,7 +141,11 @@ class Pidgin(Client):
         buddy = await self._call('PurpleFindBuddy', 'is', self._account, jid)
         group = await self._call('PurpleBuddyGetGroup', 'i', buddy)
         await self._call('PurpleAccountRemoveBuddy', 'iii', self._account, buddy, group)
-        await self._call('PurpleBlistRemoveBuddy', 'i', buddy)
+        try:
+            await self._call('PurpleBlistRemoveBuddy', 'i', buddy)
+        except CheckFailed:  # the server's roster push may have come first and done it
+            if await self._call('PurpleFindBuddy', 'is', self._account, jid):
+                raise
 
     async def block(self, jid: str) -> None:
         connection = await self._call('PurpleAccountGetConnection', 'i', self._account)
