@@ -35,6 +35,16 @@ type Config struct {
 	// not where they listen, as behind a proxy: https://chat.example.org, without
 	// a path.
 	PublicURL string
+	// Origins are the sites whose pages may talk to this server from a browser,
+	// beside its own: https://example.org, or "*" for all.
+	Origins []string
+	// TrustedProxies lists the proxies, as addresses or networks, whose word on
+	// who the client is counts: X-Forwarded-For and X-Forwarded-Proto, or
+	// Forwarded. Without it a login through a proxy needs TLS up to this server.
+	TrustedProxies []string
+	// HTTPConnections bounds the connections of one HTTP listener, WebSockets
+	// included.
+	HTTPConnections int
 
 	// PushContent is what push services are told of what wakes a phone: "none",
 	// but that something came; "sender", who it is from; or "all", the text too.
@@ -158,6 +168,7 @@ func Defaults(cfg Config) Config {
 	def(&cfg.IdleInactive, 15*time.Minute)
 	def(&cfg.PingTimeout, time.Minute)
 	def(&cfg.StoreTimeout, 10*time.Second)
+	def(&cfg.HTTPConnections, 20_000)
 	def(&cfg.ConnectionsPerAddress, 200)
 	def(&cfg.Connections, 10_000)
 	def(&cfg.BytesPerSecond, 2<<20)

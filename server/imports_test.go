@@ -38,6 +38,8 @@ func mayImport(pkg, imported string) bool {
 		return in("stanza", "server", "server/store", "server/auth", "server/cert")
 	case pkg == "server/web":
 		return in("stanza", "server", "server/c2s", "server/store")
+	case pkg == "server/web/webconn":
+		return in("stanza")
 	case pkg == "server/admin":
 		return in("stanza", "server", "server/store")
 	case pkg == "server/store/storetest":

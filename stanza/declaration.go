@@ -14,6 +14,22 @@ func utf16(b []byte) bool {
 	return false
 }
 
+// Declaration returns the length of the XML declaration, with the white space
+// after it, that a document begins with; 0 when there is none.
+func Declaration(b []byte) (int, error) {
+	if !bytes.HasPrefix(b, []byte("<?")) {
+		return 0, nil
+	}
+	n, err := declarationLen(b)
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 0, notWellFormed("half an XML declaration")
+	}
+	return skipSpace(b, n), nil
+}
+
 // declarationLen returns the length of the XML declaration at the start of b,
 // which begins with "<?", or 0 when b ends within it. Other processing
 // instructions are restricted (RFC 6120 §11.1, §11.5; XML 1.0 §2.8).

@@ -60,6 +60,9 @@ func appendErrorText(dst []byte, ns, text string) []byte {
 	return append(dst, "</text>"...)
 }
 
+// TooBig is the error for an element of more than limit bytes.
+func TooBig(limit int) *StreamError { return tooBig(limit) }
+
 // The stream errors that the scanner finds.
 
 func notWellFormed(text string) *StreamError { // RFC 6120 §4.9.3.13, §11.3

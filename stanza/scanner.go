@@ -84,6 +84,12 @@ func (s *Scanner) Restart() {
 	*s = Scanner{limits: s.limits, phase: atRestart} // the last Stanza stays with its holder
 }
 
+// Alone makes the scanner expect elements that stand alone, without a stream
+// around them: each is given whole to Next, at the start of buf (RFC 7395 §3.3).
+func (s *Scanner) Alone() {
+	*s = Scanner{limits: s.limits, phase: inStream, hdr: noHeader}
+}
+
 // Partial reports whether part of something was seen but not its end.
 func (s *Scanner) Partial() bool { return s.partial }
 

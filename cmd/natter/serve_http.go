@@ -8,13 +8,9 @@ import (
 	"net/http"
 	"time"
 
+	"natter/server/c2s"
 	"natter/server/web"
-
-	"golang.org/x/net/netutil"
 )
-
-// maxHTTP bounds the HTTP connections of one listener.
-const maxHTTP = 1000
 
 // sites returns the URLs of the HTTP listeners, "" where there is none: with the
 // name of the first domain, and the port unless it is the usual one.
@@ -37,7 +33,7 @@ func (o *options) sites(sockets sockets) (plain, secure string) {
 }
 
 // serveHTTP serves the site on the HTTP listeners and returns what stops it.
-func serveHTTP(site *web.Site, sockets sockets, cfg *tls.Config, log *slog.Logger) func(context.Context) {
+func serveHTTP(site *web.Site, sockets sockets, cfg *tls.Config, max int, log *slog.Logger) func(context.Context) {
 	srv := &http.Server{
 		Handler:           site,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -50,11 +46,11 @@ func serveHTTP(site *web.Site, sockets sockets, cfg *tls.Config, log *slog.Logge
 		if ln == nil {
 			continue
 		}
-		ln = net.Listener(netutil.LimitListener(ln, maxHTTP))
+		var secure *tls.Config
 		if name == "https" {
-			ln = tls.NewListener(ln, cfg)
+			secure = cfg
 		}
-		go srv.Serve(ln)
+		go srv.Serve(c2s.WebListener(ln, secure, max))
 	}
 	return func(ctx context.Context) {
 		srv.Shutdown(ctx)

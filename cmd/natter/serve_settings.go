@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"natter/server/web"
 	"natter/stanza"
 )
 
@@ -139,21 +141,19 @@ func (o *options) levelFrom(word string) error {
 	return nil
 }
 
-// prefixes reads MetricsFrom.
-func (o *options) prefixes() error {
-	o.metricsFrom = nil
-	for _, s := range o.MetricsFrom {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			var a netip.Addr
-			if a, err = netip.ParseAddr(s); err == nil {
-				p = netip.PrefixFrom(a, a.BitLen())
-			}
+// prefixes reads MetricsFrom and checks what else names networks or sites.
+func (o *options) prefixes() (err error) {
+	if o.metricsFrom, err = web.Prefixes(o.MetricsFrom); err != nil {
+		return fmt.Errorf("metrics_from: %w", err)
+	}
+	if _, err := web.Prefixes(o.Server.TrustedProxies); err != nil {
+		return fmt.Errorf("trusted_proxies: %w", err)
+	}
+	for _, s := range o.Server.Origins {
+		u, err := url.Parse(s)
+		if s != "*" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "") {
+			return fmt.Errorf("origins: %q is not a site such as https://example.org, nor \"*\"", s)
 		}
-		if err != nil {
-			return fmt.Errorf("metrics_from: %q is neither an address nor a network such as 10.0.0.0/8", s)
-		}
-		o.metricsFrom = append(o.metricsFrom, p)
 	}
 	return nil
 }

@@ -19,7 +19,10 @@ import (
 type conn struct {
 	c2s    *Server
 	tr     Transport
-	sec    *secured // tr, when it is TLS
+	sec    *secured // tr, when it is TLS from the stream's own negotiation
+	via    *Via     // of a client that comes over HTTP, nil else
+	frames *frames  // input of a WebSocket, nil else
+	ahead  []byte   // input that was read before the connection was the stream's
 	addr   netip.Addr
 	early  bool // counted as not logged in; under Server.mu
 	remote string
@@ -101,7 +104,7 @@ func (c *conn) serve() {
 
 // readOnce waits for input and handles it as one turn.
 func (c *conn) readOnce(deadline time.Time) error {
-	b, err := c.tr.Read()
+	b, err := c.read()
 	if err != nil {
 		return err
 	}
@@ -114,18 +117,33 @@ func (c *conn) readOnce(deadline time.Time) error {
 	if c.tr.Pending() {
 		c.stream.touch(t)
 	}
-	if c.login != nil && !c.begun && c.sec == nil && len(c.partial) == 0 && b.N > 0 && b.B[0] == 0x16 && c.c2s.canTLS() {
+	if c.login != nil && !c.begun && c.sec == nil && c.frames == nil && len(c.partial) == 0 && b.N > 0 && b.B[0] == 0x16 && c.c2s.canTLS() {
 		// A TLS ClientHello where a stream header was expected.
 		ahead := append([]byte(nil), b.Bytes()...)
 		b.Free()
 		return c.startTLS(ahead, deadline)
 	}
-	err = c.feed(t, b.Bytes(), deadline)
+	if c.frames != nil {
+		err = c.feedFrames(t, b.Bytes(), deadline)
+	} else {
+		err = c.feed(t, b.Bytes(), deadline)
+	}
 	b.Free()
 	if err == errSwitch {
 		return nil
 	}
 	return err
+}
+
+// read waits for input.
+func (c *conn) read() (*Buffer, error) {
+	if len(c.ahead) == 0 {
+		return c.tr.Read()
+	}
+	b := newBuffer()
+	b.N = copy(b.B[:], c.ahead)
+	c.ahead = c.ahead[b.N:]
+	return b, nil
 }
 
 // feed takes input and handles every whole element in it.
@@ -275,7 +293,7 @@ func (c *conn) close(err error) {
 		})
 	}
 	switch {
-	case c.bye:
+	case c.bye && c.frames == nil:
 		c.stream.drained(c.tr)
 	case c.stream.over(c.tr):
 		c.discard()
@@ -288,11 +306,15 @@ func (c *conn) close(err error) {
 // set that time as the deadline.
 func (c *conn) discard() {
 	for range 1000 {
-		b, err := c.tr.Read()
+		b, err := c.read()
 		if err != nil {
 			return
 		}
+		done := c.frames != nil && c.frames.closing(b.Bytes())
 		b.Free()
+		if done {
+			return
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"natter/server"
 	"natter/server/servertest"
+	"natter/server/web"
+	"natter/server/web/webconn"
 )
 
 // TestTwoWhoTalkAndDoNotListen: two clients send each other 10 MB and read nothing
@@ -39,6 +41,23 @@ func TestTwoWhoTalkAndDoNotListen(t *testing.T) {
 		{"over TLS on pipes", func(t *testing.T, w *world) net.Conn {
 			conn := tls.Client(w.Dial(), w.TLS())
 			if err := conn.Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}},
+		{"over WebSocket on pipes", func(t *testing.T, w *world) net.Conn { return dialWeb(t, w, "ws") }},
+		{"over WebSocket on TCP", func(t *testing.T, w *world) net.Conn {
+			url := "ws" + strings.TrimPrefix(w.HTTP(t), "http") + web.WebSocketPath
+			conn, err := webconn.DialWebSocket(t.Context(), url, webconn.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}},
+		{"over WebSocket on TLS on TCP", func(t *testing.T, w *world) net.Conn {
+			url := "wss" + strings.TrimPrefix(w.HTTPS(t), "https") + web.WebSocketPath
+			conn, err := webconn.DialWebSocket(t.Context(), url, webconn.Options{TLS: w.TLS()})
+			if err != nil {
 				t.Fatal(err)
 			}
 			return conn

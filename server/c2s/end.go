@@ -36,11 +36,7 @@ func (s *Stream) stop(err *stanza.StreamError) bool {
 	s.ids = s.reserve()
 	if s.tr != nil {
 		s.closing = true
-		var b []byte
-		if err != nil {
-			b = err.AppendTo(b)
-		}
-		s.push(append(b, "</stream:stream>"...))
+		s.pushEnd(err)
 		s.tr.SetDeadline(time.Now().Add(linger))
 	}
 	return true
@@ -141,6 +137,9 @@ func (s *Stream) unlogged() [][]byte {
 	}
 	b := append(append([]byte(nil), s.rest...), s.out...)
 	at := s.queued - uint64(len(b))
+	if s.framing == inMessages {
+		return s.unloggedIn(b, at, logged)
+	}
 	limits := s.c2s.limits
 	limits.Bytes = limits.Bytes + 64<<10 // with what the server has added
 	sc := stanza.NewScanner(limits)
@@ -160,6 +159,25 @@ func (s *Stream) unlogged() [][]byte {
 		b = b[n:]
 	}
 	return list
+}
+
+// unloggedIn is unlogged for frames, the first of which ends at byte at and more.
+func (s *Stream) unloggedIn(b []byte, at uint64, logged map[uint64]bool) (list [][]byte) {
+	for {
+		op, payload, n := cutFrame(b)
+		if n == 0 {
+			return list
+		}
+		b = b[n:]
+		at += uint64(n)
+		if op != opText || at <= s.written || logged[at] {
+			continue
+		}
+		st, err := stanza.ParseIn(payload, stanza.NSClient, stanza.Limits{Bytes: len(payload)})
+		if err == nil && st.Kind != stanza.Other {
+			list = append(list, append([]byte(nil), payload...))
+		}
+	}
 }
 
 // gone is called by the read loop when its connection has ended: by the peer's

@@ -56,8 +56,12 @@ func (s *Stream) pulse() {
 	s.mu.Unlock()
 	s.c2s.core.Do(func(t *server.Turn) {
 		s.mu.Lock()
-		acks := s.acks != nil
+		acks, framed := s.acks != nil, s.framing == inMessages
 		s.mu.Unlock()
+		if framed && !acks {
+			s.control(t, tr, opPing, nil) // RFC 7395 §3.8
+			return
+		}
 		if acks {
 			s.DeliverNonza(t, []byte("<r xmlns='urn:xmpp:sm:3'/>"))
 			return

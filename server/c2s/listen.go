@@ -91,22 +91,28 @@ func (c *Server) Serve(nc net.Conn, direct bool) {
 		}
 		tr = t
 	}
-	cn := &conn{
-		c2s: c, tr: tr, remote: nc.RemoteAddr().String(),
-		sc: stanza.NewScanner(stanza.BeforeLogin), login: &login{},
-	}
+	cn := c.newConn(tr, nc.RemoteAddr().String())
 	if ap, err := netip.ParseAddrPort(cn.remote); err == nil {
 		cn.addr = ap.Addr().Unmap()
 	}
-	if !c.core.Config.NoLimits {
-		cn.bucket = newBucket(c.core.Config.BytesPerSecond, c.core.Config.BurstBytes)
-	}
-	cn.stream = newStream(c, tr)
 	if !c.admit(cn) {
 		nc.Close()
 		return
 	}
 	c.goroutines.Go(func() { cn.run(direct) })
+}
+
+// newConn returns a connection before its first byte.
+func (c *Server) newConn(tr Transport, remote string) *conn {
+	cn := &conn{
+		c2s: c, tr: tr, remote: remote,
+		sc: stanza.NewScanner(stanza.BeforeLogin), login: &login{},
+	}
+	if !c.core.Config.NoLimits {
+		cn.bucket = newBucket(c.core.Config.BytesPerSecond, c.core.Config.BurstBytes)
+	}
+	cn.stream = newStream(c, tr)
+	return cn
 }
 
 // admit counts a new connection; false when there are too many.

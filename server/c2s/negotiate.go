@@ -80,6 +80,10 @@ func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == 
 func (c *conn) open(t *server.Turn) {
 	c.begun = true
 	b := append([]byte(nil), "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='"...)
+	end := ">"
+	if c.stream.framing == inMessages {
+		b, end = append(b[:0], "<open xmlns='"+nsFraming+"' id='"...), "/>" // RFC 7395 §3.4
+	}
 	b = append(b, server.NewID()...)
 	b = append(b, "' from='"...)
 	b = append(b, c.host.Self.Attr...)
@@ -89,8 +93,8 @@ func (c *conn) open(t *server.Turn) {
 		b = append(b, "' to='"...)
 		b = stanza.AppendAttr(b, from.String())
 	}
-	b = append(b, "' version='1.0' xml:lang='en'>"...)
-	c.stream.DeliverNonza(t, b)
+	b = append(b, "' version='1.0' xml:lang='en'"...)
+	c.stream.DeliverNonza(t, append(b, end...))
 }
 
 // openForError makes sure that a stream error finds an open stream (RFC 6120
@@ -112,7 +116,7 @@ func (c *conn) features() []byte {
 	switch {
 	case c.login != nil && c.login.user == "":
 		ch := c.channel()
-		if c.sec == nil && c.c2s.canTLS() {
+		if c.sec == nil && c.via == nil && c.c2s.canTLS() { // over HTTP it is HTTP's (RFC 7395 §3.9)
 			b.WriteString("<starttls xmlns='" + nsTLS + "'>")
 			if !ch.Secure {
 				b.WriteString("<required/>")
@@ -151,10 +155,13 @@ func (c *conn) features() []byte {
 // channel describes the connection to SASL.
 func (c *conn) channel() auth.Channel {
 	ch := auth.Channel{Addr: c.addr, Secure: c.sec != nil}
+	if c.via != nil {
+		ch = c.via.channel()
+	}
 	if c.sec != nil {
 		st := c.sec.conn.ConnectionState()
 		ch.TLS, ch.Leaf = &st, c.sec.leaf
-	} else if c.c2s.core.Config.Dev && (!c.addr.IsValid() || c.addr.IsLoopback()) {
+	} else if !ch.Secure && c.c2s.core.Config.Dev && (!c.addr.IsValid() || c.addr.IsLoopback()) {
 		ch.Secure = true // SCRAM in the clear from loopback, for protocol tests
 	}
 	return ch
@@ -171,7 +178,7 @@ func (c *conn) negotiateElement(t *server.Turn, st *stanza.Stanza, deadline time
 		if string(name) != "starttls" || c.login.user != "" {
 			return unsupported(st)
 		}
-		if c.sec != nil || !c.c2s.canTLS() {
+		if c.sec != nil || c.via != nil || !c.c2s.canTLS() {
 			// RFC 6120 §5.4.2.2: failure, then the stream ends.
 			c.stream.DeliverNonza(t, []byte("<failure xmlns='"+nsTLS+"'/>"))
 			c.stream.End(t, nil)
@@ -244,6 +251,10 @@ func (c *conn) startTLS(ahead []byte, deadline time.Time) error {
 
 // restart makes the connection expect a stream header (RFC 6120 §4.3.3).
 func (c *conn) restart() {
-	c.sc.Restart()
+	if c.frames != nil {
+		c.sc.Alone()
+	} else {
+		c.sc.Restart()
+	}
 	c.begun, c.login.features, c.partial = false, false, nil
 }

@@ -134,7 +134,7 @@ func (c *conn) tryResume(t *server.Turn, id, count string, answer func(*server.S
 func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server.Session, string) []byte) (refused []byte, err error) {
 	s := c.stream // its connection and what is queued move over
 	s.mu.Lock()
-	tr, secure, out, queued, written, busy := s.tr, s.secure, s.out, s.queued, s.written, s.writing
+	tr, secure, framing, out, queued, written, busy := s.tr, s.secure, s.framing, s.out, s.queued, s.written, s.writing
 	s.mu.Unlock()
 	if busy { // it does not even read the greeting
 		return nil, &stanza.StreamError{Condition: "resource-constraint"}
@@ -149,13 +149,14 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 		old.mu.Unlock()
 		return nil, tooHigh(uint64(h), sent)
 	}
-	before, quiet := old.tr, !old.writing
+	before, as, quiet := old.tr, old.framing, !old.writing
 	restarted := old.acks.restored
 	done := old.acks.resumed(h)
 	var early server.Leftover // from before <enable/>, and never written
 	for _, m := range old.marks {
 		early.Logged = append(early.Logged, m.d)
 	}
+	old.framing = framing
 	old.tr, old.secure, old.out, old.rest, old.taken, old.marks = tr, secure, out, nil, 0, nil
 	old.queued, old.written, old.writing = queued, written, false
 	old.closing, old.sealed = false, false
@@ -172,7 +173,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 	s.tr, s.out, s.ended = nil, nil, true
 	s.mu.Unlock()
 	if before != nil {
-		supersede(before, quiet)
+		supersede(before, as, quiet)
 	}
 	c.stream, c.login = old, nil
 	c.sc.SetLimits(c.c2s.limits)
@@ -236,14 +237,14 @@ func (a *acks) renumbered(restarted bool) map[uint32]*server.Delivery {
 // often it is dead. quiet means that nobody is writing to it, so that it can be
 // told; its read loop ends it when the peer has closed, or the linger time is
 // over.
-func supersede(tr Transport, quiet bool) {
+func supersede(tr Transport, as framing, quiet bool) {
 	if !quiet {
 		tr.Close()
 		return
 	}
 	e := stanza.StreamError{Condition: "conflict", Text: "the session was resumed on another connection"}
 	tr.SetDeadline(time.Now().Add(linger))
-	tr.TryWrite(append(e.AppendTo(nil), "</stream:stream>"...))
+	tr.TryWrite(as.appendEnd(nil, &e))
 	tr.CloseWrite()
 }
 

@@ -22,6 +22,7 @@ type Stream struct {
 	mu      sync.Mutex
 	tr      Transport // nil while detached and after the end
 	secure  bool      // tr is encrypted
+	framing framing   // of what tr carries
 	out     []byte    // queue, from the pool; nil when empty
 	rest    []byte    // taken from the queue and not yet all written, from an element's start
 	taken   int       // how much of rest the transport has taken
@@ -67,7 +68,7 @@ func (s *Stream) Deliver(t *server.Turn, st *stanza.Stanza, stamp *stanza.Stamp,
 		s.mu.Unlock()
 		return 0, false
 	}
-	if s.acks == nil { // the hot path: straight into the queue
+	if s.acks == nil && s.framing == inStream { // the hot path: straight into the queue
 		s.grow()
 		n := len(s.out)
 		s.out = st.AppendTo(s.out, stamp)
@@ -78,9 +79,15 @@ func (s *Stream) Deliver(t *server.Turn, st *stanza.Stanza, stamp *stanza.Stamp,
 		return 0, s.appended(t)
 	}
 	b := st.AppendTo(getQueue(), stamp)
-	seq := s.acks.keep(b, d)
+	seq := uint32(0)
+	if s.acks != nil {
+		seq = s.acks.keep(b, d)
+	}
 	s.push(b)
 	putQueue(b)
+	if s.acks == nil && d != nil {
+		s.marks = append(s.marks, mark{s.queued, d})
+	}
 	return seq, s.appended(t)
 }
 
@@ -115,15 +122,27 @@ func (s *Stream) grow() {
 	}
 }
 
-// push appends to the queue of a stream that has a connection; what a detached
-// one keeps is with acks.
+// push appends an element to the queue of a stream that has a connection; what a
+// detached one keeps is with acks.
 func (s *Stream) push(b []byte) {
 	if s.tr == nil || s.sealed {
 		return
 	}
 	s.grow()
-	s.out = append(s.out, b...)
-	s.queued += uint64(len(b))
+	n := len(s.out)
+	s.out = s.framing.appendElement(s.out, b)
+	s.queued += uint64(len(s.out) - n)
+}
+
+// pushEnd appends the end of the stream, and before it the error, if any.
+func (s *Stream) pushEnd(err *stanza.StreamError) {
+	if s.tr == nil || s.sealed {
+		return
+	}
+	s.grow()
+	n := len(s.out)
+	s.out = s.framing.appendEnd(s.out, err)
+	s.queued += uint64(len(s.out) - n)
 }
 
 // appended ends an append: it unlocks, has the turn flush, and sees to the
@@ -218,7 +237,7 @@ func (s *Stream) shutdown(t *server.Turn, c *conn) {
 		if s.acks.durable != 0 {
 			s.push(s.acks.appendAck(nil))
 		}
-		s.push(append(e.AppendTo(nil), "</stream:stream>"...))
+		s.pushEnd(&e)
 		s.sealed = true
 		s.tr.SetDeadline(time.Now().Add(linger))
 	}

@@ -40,6 +40,22 @@ func TestScriptsOverPipes(t *testing.T) {
 	})
 }
 
+// TestScriptsOverWebSocket plays them over WebSocket, in bubbles too.
+func TestScriptsOverWebSocket(t *testing.T) {
+	eachScript(t, func(t *testing.T, file string) {
+		if tagged(t, file, "starttls") {
+			return
+		}
+		synctest.Test(t, func(t *testing.T) {
+			srv := servertest.New(t, options(true))
+			scs.Run(t, file, scs.Options{
+				Dial:          func(ctx context.Context, _ string) (net.Conn, error) { return srv.DialWeb(ctx, "wss") },
+				EnsureAccount: func(_ context.Context, jid, password string) error { return srv.EnsureAccount(jid, password) },
+			})
+		})
+	})
+}
+
 // TestScriptsOverTLS plays them over TCP and STARTTLS.
 func TestScriptsOverTLS(t *testing.T) {
 	if testing.Short() {
@@ -65,4 +81,14 @@ func options(register bool) servertest.Options {
 	var o servertest.Options
 	o.Config.Register = register
 	return o
+}
+
+// tagged reports whether a script is about what another transport does not have.
+func tagged(t *testing.T, file, tag string) bool {
+	t.Helper()
+	s, err := scs.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.HasTag(tag)
 }

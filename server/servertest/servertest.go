@@ -21,6 +21,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -50,6 +51,9 @@ type Server struct {
 	Certs   *cert.Source
 	Site    *web.Site // what the HTTP listeners serve
 
+	transport string     // of Dial
+	pipes     *httpPipes // in-memory HTTP
+
 	mu sync.Mutex // accounts are made one at a time
 }
 
@@ -66,6 +70,9 @@ type Options struct {
 	Modules server.Modules
 	// Store says where data are kept; in memory by default.
 	Store store.Options
+	// Transport is what clients connect over: "" for streams as over TCP, ws and
+	// wss for WebSocket, all in memory.
+	Transport string
 	// Log receives the server's log; by default errors go to the test's.
 	Log io.Writer
 }
@@ -117,9 +124,10 @@ func Start(o Options, log io.Writer) (*Server, error) {
 		db.Close()
 		return nil, err
 	}
-	s := &Server{Core: core, Store: db, Certs: certs}
+	s := &Server{Core: core, Store: db, Certs: certs, transport: o.Transport}
 	s.Clients = c2s.New(core, certs.Config("xmpp-client"))
 	s.Site = web.New(core, s.Clients, web.Options{})
+	s.pipes = newHTTPPipes(s)
 	if err := s.Clients.Restore(context.Background()); err != nil {
 		s.Close()
 		return nil, err
@@ -132,6 +140,7 @@ func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	s.Clients.Shutdown(ctx)
+	s.pipes.close()
 	s.Core.Close()
 	s.Store.Close()
 }
@@ -162,8 +171,19 @@ func (s *Server) EnsureAccount(addr, password string) error {
 	return h.Create(context.Background(), j.Local(), password)
 }
 
-// Dial opens a connection, as a socket to port 5222 would be.
+// Dial opens a connection, as a socket to port 5222 would be, or what looks like
+// one when the server's Options choose another transport.
 func (s *Server) Dial() net.Conn {
+	if s.transport != "" {
+		c, err := s.DialWeb(context.Background(), s.transport)
+		if err != nil {
+			s.Core.Log.Error("no connection", "transport", s.transport, "err", err)
+			client, srv := c2s.Pipe()
+			srv.Close()
+			return client
+		}
+		return c
+	}
 	client, srv := c2s.Pipe()
 	s.Clients.Serve(srv, false)
 	return client
@@ -210,4 +230,17 @@ func (s *Server) HTTP(t testing.TB) string {
 	t.Cleanup(site.Close)
 	s.Core.SetSites(site.URL, "")
 	return site.URL
+}
+
+// HTTPS is HTTP over TLS, with the certificate that TLS trusts.
+func (s *Server) HTTPS(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: s.Site, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	go srv.Serve(c2s.WebListener(l, s.Certs.Config("h2", "http/1.1"), 10_000))
+	t.Cleanup(func() { srv.Close() })
+	return "https://" + l.Addr().String()
 }

@@ -1,5 +1,5 @@
-// Package web serves everything natter speaks over HTTP: /healthz, /metrics, and
-// what the modules of each host serve.
+// Package web serves everything natter speaks over HTTP: XMPP over WebSocket
+// (RFC 7395), /healthz, /metrics, and what the modules of each host serve.
 package web
 
 import (
@@ -28,6 +28,7 @@ type Site struct {
 	started time.Time
 	muxes   map[string]*http.ServeMux // by host
 	health  health
+	trusted []netip.Prefix // proxies
 
 	draining    atomic.Bool
 	metricsFrom atomic.Pointer[[]netip.Prefix]
@@ -38,10 +39,15 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 	s := &Site{core: core, clients: clients, version: o.Version, started: time.Now(), muxes: make(map[string]*http.ServeMux)}
 	s.health.core = core
 	s.SetMetricsFrom(o.MetricsFrom)
+	var err error
+	if s.trusted, err = Prefixes(core.Config.TrustedProxies); err != nil {
+		core.Log.Error("trusted_proxies left out", "err", err) // cmd has checked them
+	}
 	for _, name := range core.Config.Domains {
 		mux := http.NewServeMux()
 		mux.HandleFunc("GET /healthz", s.serveHealth)
 		mux.Handle("GET /metrics", s.metricsHandler())
+		mux.HandleFunc("GET "+WebSocketPath, s.serveWebSocket)
 		h := core.Host(name)
 		mountChat(mux, h)
 		for _, m := range h.Modules {
@@ -78,30 +84,8 @@ func (s *Site) Drain() { s.draining.Store(true) }
 // SetMetricsFrom changes who may read /metrics.
 func (s *Site) SetMetricsFrom(from []netip.Prefix) { s.metricsFrom.Store(&from) }
 
-// forwarded are headers by which a proxy says that it asks for somebody else,
-// whose address it names but cannot be trusted with here.
-var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"}
-
 // mayRead reports whether the request comes from where metrics may be read.
 func (s *Site) mayRead(r *http.Request) bool {
-	for _, name := range forwarded {
-		if r.Header.Get(name) != "" {
-			return false
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	addr = addr.Unmap().WithZone("")
-	for _, p := range *s.metricsFrom.Load() {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	a := peer(r)
+	return a.IsValid() && !proxied(r) && contains(*s.metricsFrom.Load(), a)
 }

@@ -88,11 +88,10 @@ func (l *link) conversation(mechanism, user, password string) (func(challenge st
 // channelBinding takes the binding type the server names (XEP-0440), or
 // tls-exporter when it names none.
 func (l *link) channelBinding() (scram.ChannelBinding, error) {
-	conn, ok := l.conn.(*tls.Conn)
-	if !ok {
+	state := l.tlsState()
+	if !state.HandshakeComplete {
 		return scram.ChannelBinding{}, errors.New("channel binding without TLS")
 	}
-	state := conn.ConnectionState()
 	offered := []string{"tls-exporter"}
 	if list := l.features.Child(nsCB, "sasl-channel-binding"); list != nil {
 		offered = nil

@@ -136,7 +136,16 @@ func (l *link) handshake(ctx context.Context, config *tls.Config) error {
 }
 
 // secure reports whether the connection is under TLS.
-func (l *link) secure() bool { return l.conn != l.raw }
+func (l *link) secure() bool { return l.tlsState().HandshakeComplete }
+
+// tlsState returns the state of TLS: of a connection that was secured here, or of
+// one that was dialled so, as over HTTP. It is zero without.
+func (l *link) tlsState() tls.ConnectionState {
+	if c, ok := l.conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		return c.ConnectionState()
+	}
+	return tls.ConnectionState{}
+}
 
 // closeStream ends the stream in order (RFC 6120 §4.4): says so, waits up to d
 // for the server's answer, closes the socket.
