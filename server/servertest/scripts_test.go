@@ -48,6 +48,7 @@ func TestScriptsOverWebSocket(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			srv := servertest.New(t, options(true))
+			srv.Core.SetSites("http://localhost:5280", "")
 			scs.Run(t, file, scs.Options{
 				Dial:          func(ctx context.Context, _ string) (net.Conn, error) { return srv.DialWeb(ctx, "wss") },
 				EnsureAccount: func(_ context.Context, jid, password string) error { return srv.EnsureAccount(jid, password) },
