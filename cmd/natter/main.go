@@ -36,6 +36,7 @@ func verbs() []verb {
 		{"roster", "[add|remove|accept|deny JID]", "show and change the contact list", runRoster},
 		{"disco", "[JID]", "ask an address what it is and what it can do", runDisco},
 		{"ping", "[JID]", "measure the time to the server or to an address and back", runPing},
+		{"muc", "ACTION [ROOM]", "chat rooms: list, enter, speak, moderate, configure", runMUC},
 		{"raw", "", "XML in, XML out, after logging in", runRaw},
 
 		{"serve", "", "run the server", runServe},

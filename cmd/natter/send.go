@@ -23,6 +23,7 @@ when all goes well.
   natter send juliet@localhost "Art thou not Romeo?"
   uptime | natter send admin@localhost -
   tail -f log | natter send --line admin@localhost
+  natter send --room garden "Good night"
 
 Exit codes: 0 the server has it, 1 wrong arguments, 2 no connection or lost
 before the server's word, 3 login refused, 4 the recipient's side refused it,
@@ -52,6 +53,7 @@ func runSend(ctx context.Context, args []string, std stdio) int {
 	lines := fs.Bool("line", false, "send each line of standard input as a message of its own")
 	fs.StringVar(&s.kind, "type", "chat", "send a message of `TYPE` chat, normal or headline")
 	fs.StringVar(&s.subject, "subject", "", "give the message the subject `TEXT`")
+	room := fs.Bool("room", false, "JID is a room, or the name of one of your server's: enter it, say TEXT, and leave")
 	fs.DurationVar(&s.timeout, "timeout", 30*time.Second, "wait at most `D` for the server's word")
 	pos, code, ok := fs.parse(args, 1, -1)
 	if !ok {
@@ -67,6 +69,13 @@ func runSend(ctx context.Context, args []string, std stdio) int {
 		return fs.usageError("--type %q is none of chat, normal and headline", s.kind)
 	case af.passwordFile == "-" && (*lines || text == "-"):
 		return fs.usageError("standard input cannot hold both the password and the message")
+	}
+	if *room {
+		if *lines || fs.isSet("type") || s.subject != "" {
+			return fs.usageError("--room goes without --line, --type and --subject; natter muc join says each line")
+		}
+		m := &mucVerb{std: std, af: af}
+		return report(std.err, "send", m.run(ctx, (*mucVerb).say, pos))
 	}
 	return report(std.err, "send", s.run(ctx, af, pos[0], text, *lines, std))
 }
