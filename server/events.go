@@ -7,7 +7,8 @@ type EventKind uint8
 
 const (
 	// AvatarChanged: the account's picture changed; Hash is its SHA-1 in hex, ""
-	// for none. Data is the picture when it is at hand and Type its media type.
+	// for none, Data the picture and Type its media type. Access says who may see
+	// it, as the access models of XEP-0060 do.
 	AvatarChanged EventKind = iota + 1
 	// AccountRemoved: the account is gone from the store, its sessions have been told
 	// to end; its name is free again when all have been told.
@@ -34,6 +35,7 @@ type Event struct {
 	Hash    string
 	Type    string
 	Data    []byte
+	Access  string
 	Session *Session
 	Peer    stanza.JID
 

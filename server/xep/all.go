@@ -5,6 +5,7 @@ import (
 	"natter/server"
 	"natter/server/xep/adhoc"
 	"natter/server/xep/administration"
+	"natter/server/xep/avatar"
 	"natter/server/xep/blocking"
 	"natter/server/xep/bookmarks"
 	"natter/server/xep/bytestreams"
@@ -12,6 +13,7 @@ import (
 	"natter/server/xep/carbons"
 	"natter/server/xep/csi"
 	"natter/server/xep/disco"
+	"natter/server/xep/displayed"
 	"natter/server/xep/last"
 	"natter/server/xep/mam"
 	"natter/server/xep/muc"
@@ -39,6 +41,8 @@ func All(h *server.Host) []*server.Module {
 		caps.New(h),
 		pep.New(h),
 		bookmarks.New(h),
+		avatar.New(h),
+		displayed.New(h),
 		ping.New(h),
 		mam.New(h),
 		carbons.New(h),

@@ -23,9 +23,28 @@ type (
 
 // state is what is known of an account's card, guarded by the account's lock.
 type state struct {
-	known   bool
-	hash    string // of the photo, "" without one; when known
-	pending int    // cards on their way to the store
+	known bool
+	picture
+	pending int // changes on their way to the store
+}
+
+// picture is what is known of an account's picture at all times: its hash, "" for
+// none, and whether it is the one published by PEP, or that there is none by PEP.
+type picture struct {
+	hash string
+	pep  bool
+}
+
+func (p picture) marshal() []byte {
+	if p.pep {
+		return []byte(p.hash + " pep")
+	}
+	return []byte(p.hash)
+}
+
+func pictureOf(data []byte) picture {
+	hash, _, pep := strings.Cut(string(data), " ")
+	return picture{hash, pep}
 }
 
 // stateOf returns the account's state; the account must be locked.
@@ -47,7 +66,7 @@ func pending(a *server.Account) bool {
 
 // stored notes the outcome of a card handed to the store; it reports whether the
 // photo is another one now.
-func (m *module) stored(a *server.Account, hash string, err error) bool {
+func (m *module) stored(a *server.Account, now picture, err error) bool {
 	a.Lock()
 	defer a.Unlock()
 	s := stateOf(a)
@@ -55,31 +74,31 @@ func (m *module) stored(a *server.Account, hash string, err error) bool {
 	if err != nil {
 		return false
 	}
-	changed := s.hash != hash
-	s.known, s.hash = true, hash
+	changed := s.hash != now.hash
+	s.known, s.picture = true, now
 	return changed
 }
 
-// hashOf returns the hash of the account's photo, "" without one. It reads the
-// store once for as long as the account is in memory.
-func (m *module) hashOf(t *server.Turn, a *server.Account) (string, error) {
+// known returns what is known of the account's picture. It reads the store once
+// for as long as the account is in memory.
+func (m *module) known(t *server.Turn, a *server.Account) (picture, error) {
 	a.Lock()
 	s := stateOf(a)
-	known, hash := s.known, s.hash
+	known, p := s.known, s.picture
 	a.Unlock()
 	if known {
-		return hash, nil
+		return p, nil
 	}
 	doc, _, err := m.host.Get(t, a.Local, kindPhoto, "")
 	if err != nil {
-		return "", err
+		return picture{}, err
 	}
 	a.Lock()
 	defer a.Unlock()
 	if !s.known { // else a card was stored meanwhile
-		s.known, s.hash = true, string(doc.Data)
+		s.known, s.picture = true, pictureOf(doc.Data)
 	}
-	return s.hash, nil
+	return s.picture, nil
 }
 
 // presence puts the hash into presence whose client has not said which photo it
@@ -98,8 +117,9 @@ func (m *module) presence(p *server.Passage) server.Verdict {
 	}
 	hash := ""
 	if ours {
-		var err error
-		if hash, err = m.hashOf(p.Turn, p.Account); err != nil {
+		known, err := m.known(p.Turn, p.Account)
+		hash = known.hash
+		if err != nil {
 			m.host.Server.Log.Error("photo's hash not read", "account", p.Account.Bare, "err", err)
 			return server.Pass
 		}
@@ -142,21 +162,33 @@ func (m *module) announce(t *server.Turn, a *server.Account) {
 	}
 }
 
-// photoHash returns the SHA-1 hash, in hexadecimal digits, of the first photo in
-// a card; "" where there is none, or none that can be decoded (XEP-0153 §3.1).
-func photoHash(st *stanza.Stanza, card stanza.Child) string {
+// hashOf returns the SHA-1 hash of a picture in hexadecimal digits (XEP-0153 §3.1);
+// "" for none.
+func hashOf(image []byte) string {
+	if len(image) == 0 {
+		return ""
+	}
+	sum := sha1.Sum(image)
+	return hex.EncodeToString(sum[:])
+}
+
+// photoOf returns the first photo in a card and its media type; nil where there is
+// none, or none that can be decoded.
+func photoOf(st *stanza.Stanza, card stanza.Child) (image []byte, typ string) {
 	for photo := range st.Children(card) {
 		if !st.ChildIs(photo, ns, "PHOTO") {
 			continue
 		}
 		if value, ok := st.Find(photo, ns, "BINVAL"); ok {
-			if image := decode(st.Text(value)); len(image) > 0 {
-				sum := sha1.Sum(image)
-				return hex.EncodeToString(sum[:])
+			if image = decode(st.Text(value)); len(image) > 0 {
+				if t, ok := st.Find(photo, ns, "TYPE"); ok {
+					typ = st.Text(t)
+				}
+				return image, typ
 			}
 		}
 	}
-	return ""
+	return nil, ""
 }
 
 // decode decodes base64 with white space in it, as XEP-0153 §4.6 has it, and

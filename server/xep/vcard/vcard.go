@@ -17,11 +17,13 @@ import (
 
 const ns = "vcard-temp"
 
-// Kinds of documents, one each an account: the card, and the hash of its photo,
-// which is read far more often.
+// Kinds of documents, one each an account: the card, the hash of its photo, which
+// is read far more often, and the picture that the account has published by PEP,
+// which then stands in the place of the card's (see avatar.go).
 const (
-	kindCard  = "vcard"
-	kindPhoto = "vcard-photo"
+	kindCard   = "vcard"
+	kindPhoto  = "vcard-photo"
+	kindAvatar = "vcard-avatar"
 )
 
 // maxCard bounds a card in bytes.
@@ -42,6 +44,7 @@ func New(h *server.Host) *server.Module {
 				return stanza.Forbidden("a card is its owner's to write") // XEP-0054 §3.2
 			}},
 		},
+		On:    m.on,
 		Hooks: []server.Hook{{Stage: server.FromAccount, Kinds: server.OnPresence, Run: m.presence}},
 		SaveSession: func(s *server.Session) []byte {
 			if ours, _ := s.Value(stampedKey{}).(bool); ours {
@@ -67,12 +70,16 @@ func (m *module) get(q *server.IQ) error {
 			return err
 		}
 	}
-	doc, ok, err := m.host.Get(q.Turn, q.Account.Local, kindCard, "")
+	doc, _, err := m.host.Get(q.Turn, q.Account.Local, kindCard, "")
+	if err != nil {
+		return err
+	}
+	card, err := m.withAvatar(q, doc.Data, own)
 	switch {
 	case err != nil:
 		return err
-	case ok:
-		q.Reply(q.Turn, doc.Data)
+	case card != nil:
+		q.Reply(q.Turn, card)
 		return nil
 	case own:
 		return stanza.ItemNotFound("you have no card yet")
@@ -87,36 +94,71 @@ func (m *module) set(q *server.IQ) error {
 		return stanza.PolicyViolation(fmt.Sprintf("a card may have up to %d bytes", maxCard))
 	}
 	a := q.Account
-	hash := photoHash(q.Stanza, q.Payload)
+	was, err := m.known(q.Turn, a)
+	if err != nil {
+		return err
+	}
+	image, typ := photoOf(q.Stanza, q.Payload)
+	now := picture{hash: hashOf(image)}
+	if was.pep && (now.hash == "" || now.hash == was.hash) {
+		now = was // another card around the same picture
+	}
 	b := new(store.Batch)
 	b.Put(store.Doc{Key: m.host.Key(a.Local, kindCard, ""), Data: data})
-	if photo := m.host.Key(a.Local, kindPhoto, ""); hash == "" {
-		b.Delete(photo)
-	} else {
-		b.Put(store.Doc{Key: photo, Data: []byte(hash)})
+	if !now.pep {
+		b.Delete(m.host.Key(a.Local, kindAvatar, ""))
 	}
 	k := q.Keep()
-	a.Lock()
-	defer a.Unlock()
-	p := stateOf(a)
-	p.pending++
-	err := q.Turn.Commit(b, func(t *server.Turn, err error) {
-		changed := m.stored(a, hash, err)
+	err = m.store(q.Turn, a, b, now, func(t *server.Turn, err error) {
 		if err != nil {
 			k.Fail(t, err)
 			return
 		}
 		k.Reply(t, nil)
-		if changed {
-			// Presence may take its time, the committer has none.
-			m.host.Server.Go(func(context.Context) { m.host.Server.Do(func(t *server.Turn) { m.announce(t, a) }) })
+	}, func(t *server.Turn) {
+		if now.hash != was.hash {
+			m.host.Tell(t, server.Event{Kind: server.AvatarChanged, Account: a, By: "vcard", Hash: now.hash, Type: typ, Data: image, Access: "open"})
 		}
 	})
 	if err != nil {
-		p.pending--
 		return err
 	}
 	return server.Pending
+}
+
+// store hands a change of the account's card or picture to the store. then is
+// called with the outcome; after that the picture's hash is announced, if it is
+// another one, and after runs, where the store may be read.
+func (m *module) store(t *server.Turn, a *server.Account, b *store.Batch, now picture, then func(*server.Turn, error), after func(*server.Turn)) error {
+	if photo := m.host.Key(a.Local, kindPhoto, ""); now == (picture{}) {
+		b.Delete(photo)
+	} else {
+		b.Put(store.Doc{Key: photo, Data: now.marshal()})
+	}
+	a.Lock()
+	defer a.Unlock()
+	p := stateOf(a)
+	p.pending++
+	err := t.Commit(b, func(t *server.Turn, err error) {
+		changed := m.stored(a, now, err)
+		then(t, err)
+		if err != nil {
+			return
+		}
+		// Presence may take its time, the committer has none.
+		m.host.Server.Go(func(context.Context) {
+			m.host.Server.Do(func(t *server.Turn) {
+				if changed {
+					m.announce(t, a)
+				}
+				after(t)
+			})
+		})
+	})
+	if err != nil {
+		p.pending--
+	}
+	return err
 }
 
 // settle waits until what was handed to the store before is decided.
