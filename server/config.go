@@ -18,6 +18,12 @@ type Config struct {
 	Domains []string
 	// Archive says whether messages are kept after they are delivered.
 	Archive bool
+	// ArchiveDays is how many days archived messages are kept, 0 for ever.
+	// ArchiveMessages is how many of the newest are kept in the archive of each
+	// account and room, 0 for all; an archive may be a little over it for a while.
+	// What has not reached its recipient is kept until it has.
+	ArchiveDays     int
+	ArchiveMessages int
 	// Register says whether strangers may make accounts from within their
 	// clients (XEP-0077).
 	Register bool

@@ -92,6 +92,7 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 	srv.Wheel.guard = srv.survive
 	srv.goroutines.Go(func() { srv.Wheel.run(srv.ctx) })
 	srv.goroutines.Go(srv.letGo)
+	srv.keepHouse()
 	for _, name := range srv.Config.Domains {
 		for _, m := range srv.hosts[name].Modules {
 			if m.Start != nil {

@@ -28,6 +28,7 @@ type Batch struct {
 	log   []logOp
 	recs  []Record
 	bytes int64
+	words int // records to index the words of
 	bad   error
 	err   error
 }
@@ -67,13 +68,16 @@ type logOp struct {
 	seq   uint32
 	id    uint64
 	owner string // a bare JID
-	a, b  string // sessions
-	n     int    // index in recs, or how many to keep
+	a, b  string // sessions; logReplace: a is the text
+
+	stanza []byte // logReplace
+	n      int    // index in recs, or how many to keep
 }
 
 const (
 	logAppend uint8 = iota
 	logRemove
+	logReplace
 	logDeleteOwner
 	logDeleteBefore
 	logTrim
@@ -124,6 +128,13 @@ func (b *Batch) Append(r Record) {
 
 // Remove deletes a record, from every archive and spool.
 func (b *Batch) Remove(id uint64) { b.logID(logOp{op: logRemove, id: id}) }
+
+// Replace puts another stanza and another text in the place of a record's, in every
+// archive and spool, if there is such a record. Its id and its addresses stay.
+func (b *Batch) Replace(id uint64, stanza []byte, text string) {
+	b.logID(logOp{op: logReplace, id: id, a: text, stanza: stanza})
+	b.bytes += int64(len(stanza))
+}
 
 // DeleteOwner removes an account from the Log: its archive and its spool. A
 // record that no other owner has goes with it, unless somebody waits for it:

@@ -20,6 +20,7 @@ type committer struct {
 	group     group
 	index     indexer
 	sweep     sweeper
+	words     words
 	pages     int64 // the bound on the size that conn has
 	paused    bool  // no work in idle time until a transaction succeeds
 }
@@ -44,6 +45,9 @@ func (w *committer) load(s *Store, c *conn) error {
 	}
 	w.nextOwner++
 	if err := s.tail.load(c); err != nil {
+		return err
+	}
+	if err := w.words.load(c, w.maxStored); err != nil {
 		return err
 	}
 	err = w.sweep.load(c)
@@ -158,6 +162,11 @@ func (s *Store) transact(group []*Batch, todo work) (err error) {
 	if err := g.write(); err != nil {
 		return err
 	}
+	if n := g.words; n > 0 && todo&workIndex != 0 {
+		if err := s.w.words.step(g, n); err != nil {
+			return err
+		}
+	}
 	if todo&workSweep != 0 {
 		if err := s.w.sweep.step(s, g, len(group) == 0); err != nil {
 			return err
@@ -174,6 +183,7 @@ func (s *Store) transact(group []*Batch, todo work) (err error) {
 	g.publish()
 	s.w.index.publish(s)
 	s.w.sweep.publish(s)
+	s.w.words.publish(s.w.maxStored)
 	s.sweeping.Store(s.w.sweep.pending)
 	return nil
 }
@@ -234,6 +244,7 @@ func (s *Store) giveBack(c *conn, err error) {
 	if err != nil {
 		clear(s.w.owners)
 		s.w.index.abort()
+		s.w.words.abort()
 		s.w.sweep.abort()
 		if c.inTx() {
 			c.exec("ROLLBACK")

@@ -13,3 +13,10 @@ func AddMigrations(later ...string) (restore func()) {
 	migrations = append(old[:len(old):len(old)], later...)
 	return func() { migrations = old }
 }
+
+// OnlyMigrations leaves out the schema versions above n until restore is called.
+func OnlyMigrations(n int) (restore func()) {
+	old := migrations
+	migrations = old[:n:n]
+	return func() { migrations = old }
+}

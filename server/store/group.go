@@ -6,17 +6,18 @@ package store
 // confirmed, within a group costs nothing, and a batch whose condition fails is
 // left out without having touched the database.
 type group struct {
-	s    *Store
-	c    *conn
-	open bool // BEGIN was executed
-	docs docPlan
-	log  logPlan
+	s     *Store
+	c     *conn
+	open  bool // BEGIN was executed
+	words int  // records to index the words of
+	docs  docPlan
+	log   logPlan
 }
 
 // begin prepares for the batches of a transaction. The transaction is opened
 // before planning reads anything: a read outside costs four system calls.
 func (g *group) begin(s *Store, c *conn, batches []*Batch) error {
-	g.s, g.c, g.open = s, c, false
+	g.s, g.c, g.open, g.words = s, c, false, 0
 	g.docs.reset(c)
 	g.log.reset(s, c)
 	for _, b := range batches {
@@ -31,6 +32,7 @@ func (g *group) begin(s *Store, c *conn, batches []*Batch) error {
 // database.
 func (g *group) plan(b *Batch) error {
 	b.err = nil
+	g.words += b.words
 	err := g.docs.plan(b)
 	if err == nil {
 		if err = g.log.reserve(b); err != nil {

@@ -26,6 +26,7 @@ type pending struct {
 
 	asked     bool // the old fields were read
 	stored    bool
+	worded    bool // it may be in the index of words
 	oldOwners [2]int64
 	oldSpool  []spoolRow
 
@@ -36,7 +37,8 @@ type pending struct {
 	size   int64
 	spool  []spoolRow
 
-	reserved bool // the batch being planned appends it
+	reserved bool   // the batch being planned appends it
+	replaced *logOp // by the group, the record being stored already
 }
 
 type spoolRow struct {
@@ -124,6 +126,7 @@ func (p *logPlan) touch(id uint64, isNew bool) (*pending, error) {
 	e.oldOwners = [2]int64{q.colInt(0), q.colInt(1)}
 	e.owners = e.oldOwners
 	e.flags, e.size = uint32(q.colInt(2)), q.colInt(3)
+	e.worded = e.flags&FlagTransient == 0
 	q.reset()
 	q = p.c.prep(`SELECT owner, session, seq, done, flags FROM spool WHERE id = ?`).id(id)
 	for {
@@ -147,7 +150,7 @@ func (p *logPlan) plan(b *Batch) error {
 	}
 	for i := range b.recs {
 		e := p.recs[b.recs[i].ID]
-		if e.rec == &b.recs[i] && e.flags&FlagTransient != 0 && len(e.spool) == 0 {
+		if e.rec != nil && e.flags&FlagTransient != 0 && len(e.spool) == 0 {
 			e.remove() // nobody waits for it
 		}
 	}
@@ -177,8 +180,12 @@ func (p *logPlan) one(b *Batch, o *logOp) error {
 	if err != nil || !e.exists() {
 		return err
 	}
-	if o.op == logRemove {
+	switch o.op {
+	case logRemove:
 		e.remove()
+		return nil
+	case logReplace:
+		e.replace(o)
 		return nil
 	}
 	owner, err := p.owner(o.owner, o.op == spoolAdd)
@@ -220,7 +227,19 @@ func (p *logPlan) append(r *Record) error {
 func (e *pending) exists() bool { return e.rec != nil || e.stored && !e.gone }
 
 func (e *pending) remove() {
-	e.rec, e.gone, e.spool = nil, e.stored, e.spool[:0]
+	e.rec, e.replaced, e.gone, e.spool = nil, nil, e.stored, e.spool[:0]
+}
+
+// replace changes what a record holds.
+func (e *pending) replace(o *logOp) {
+	e.size = int64(len(o.stanza))
+	if e.rec == nil {
+		e.replaced = o
+		return
+	}
+	r := *e.rec // the batch's own stays as it is, should the group be written again
+	r.Stanza, r.Text = o.stanza, o.a
+	e.rec = &r
 }
 
 // swept removes a record for which nobody waits any more, if it is transient.

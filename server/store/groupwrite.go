@@ -18,7 +18,12 @@ func (p *logPlan) write() error {
 	for _, e := range p.order {
 		if e.gone {
 			removed = true
-			if err := p.delete(e.id, e.oldOwners); err != nil {
+			if err := p.delete(e); err != nil {
+				return err
+			}
+		}
+		if e.replaced != nil {
+			if err := p.replace(e); err != nil {
 				return err
 			}
 		}
@@ -54,9 +59,15 @@ func (p *logPlan) writeOwners() error {
 }
 
 // delete removes a record and its index rows.
-func (p *logPlan) delete(id uint64, owners [2]int64) error {
+func (p *logPlan) delete(e *pending) error {
+	id, owners := e.id, e.oldOwners
 	if err := p.c.prep(`DELETE FROM log WHERE id = ?`).id(id).run(); err != nil {
 		return err
+	}
+	if e.worded {
+		if err := p.s.w.words.remove(p.c, id); err != nil {
+			return err
+		}
 	}
 	for i, o := range owners {
 		if o != 0 && (i == 0 || o != owners[0]) {
@@ -66,6 +77,26 @@ func (p *logPlan) delete(id uint64, owners [2]int64) error {
 		}
 	}
 	return nil
+}
+
+// replace changes a stored record, and its words if they are indexed.
+func (p *logPlan) replace(e *pending) error {
+	o, w := e.replaced, &p.s.w.words
+	err := p.c.prep(`UPDATE log SET stanza = ?, body = ? WHERE id = ?`).blob(o.stanza).text(o.a).id(e.id).run()
+	if err == nil {
+		err = p.c.prep(`UPDATE spool SET size = ? WHERE id = ?`).int(e.size).id(e.id).run()
+	}
+	if err != nil || e.id > w.now {
+		return err
+	}
+	if err := w.remove(p.c, e.id); err != nil || o.a == "" || e.flags&FlagTransient != 0 {
+		return err
+	}
+	r, ok, err := record(p.c, e.id, func(*stmt) bool { return true })
+	if !ok {
+		return err
+	}
+	return w.insert(p.c, e.id, e.owners, &r)
 }
 
 // unindex removes an index row, if it is there already.
@@ -87,8 +118,16 @@ func (p *logPlan) insert(e *pending) error {
 	if err != nil {
 		return err
 	}
-	if e.flags&FlagTransient != 0 || e.id > p.s.tail.bound() {
-		return nil // not indexed, or in its time
+	if e.flags&FlagTransient != 0 {
+		return nil // not indexed
+	}
+	if w := &p.s.w.words; e.id <= w.now {
+		if err := w.insert(p.c, e.id, e.owners, r); err != nil {
+			return err
+		}
+	}
+	if e.id > p.s.tail.bound() {
+		return nil // in its time
 	}
 	// Behind the watermark: the index counts as complete there.
 	for i, o := range e.owners {

@@ -23,6 +23,7 @@ func (h *hotSpool) get(e *pending) bool {
 		return false
 	}
 	e.stored, e.oldOwners, e.owners, e.flags, e.size = true, r.owners, r.owners, r.flags, r.size
+	e.worded = r.flags&FlagTransient == 0
 	e.oldSpool = append(e.oldSpool, r.spool...)
 	e.spool = append(e.spool, r.spool...)
 	return true

@@ -29,10 +29,10 @@ func TestMigrations(t *testing.T) {
 	if err := open(); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(second, `CREATE TABLE third(x); INSERT INTO nowhere VALUES(1);`); err == nil || !strings.Contains(err.Error(), "version 3") {
+	if err := open(second, `CREATE TABLE third(x); INSERT INTO nowhere VALUES(1);`); err == nil || !strings.Contains(err.Error(), "version 4") {
 		t.Errorf("a failing migration: %v", err)
 	}
-	if err := open(); !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "2") {
+	if err := open(); !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "3") {
 		t.Errorf("a newer database: %v", err)
 	}
 	if err := open(second, `CREATE TABLE third(x);`); err != nil {

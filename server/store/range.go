@@ -252,3 +252,12 @@ func (s *Store) Count(ctx context.Context, owner string) (n int, err error) {
 	})
 	return n, err
 }
+
+// OwnersOver lists the owners whose archives have more than n records in the index,
+// in order, up to max of them above after. Records that are new may not be counted
+// yet.
+func (s *Store) OwnersOver(ctx context.Context, n int, after string, max int) ([]string, error) {
+	return s.texts(ctx, func(c *conn) *stmt {
+		return c.prep(`SELECT jid FROM owners WHERE n > ? AND jid > ? ORDER BY jid LIMIT ?`).int(int64(n)).text(after).int(page(max))
+	})
+}

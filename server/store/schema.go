@@ -5,7 +5,7 @@ import "fmt"
 // migrations bring a database from one schema version to the next; the i-th
 // leads to version i+1. Released entries are never changed: a new need is a
 // new entry. Each runs in a transaction of its own together with the version.
-var migrations = []string{schema1}
+var migrations = []string{schema1, schema2}
 
 // schema1 in words:
 //
@@ -88,10 +88,17 @@ CREATE TABLE spool(
 CREATE INDEX spool_id ON spool(id);
 `
 
+// schema2 adds the index of words (words.go). Its words are made before they come to
+// it, so the tokenizer has only to split them at spaces.
+const schema2 = `
+CREATE VIRTUAL TABLE words USING fts5(owner, body, content='', contentless_delete=1, tokenize='ascii');
+`
+
 // Rows of meta.
 const (
 	metaWatermark = "watermark" // up to this id log_owner is complete for every owner
 	metaFloor     = "floor"     // records below are deleted, but for what is spooled
+	metaWords     = "words"     // up to this id the index of words is complete
 	metaLastID    = "last_id"   // highest id known to be given out; deleted records may have held it
 )
 

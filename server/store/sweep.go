@@ -11,6 +11,7 @@ type sweeper struct {
 	cursor  uint64 // below this id nothing more goes by the floor of all
 
 	c       *conn
+	words   *words
 	touched []uint64 // records changed in the current transaction
 	budget  int
 	waiting bool // the rest is in the tail, to be indexed first
@@ -33,6 +34,7 @@ func (w *sweeper) step(s *Store, g *group, idle bool) error {
 	if !w.pending {
 		return nil
 	}
+	w.words = &s.w.words
 	w.c, w.budget, w.waiting, w.left, w.next = g.c, s.opt.tune.sweepRows, false, false, w.cursor
 	if idle {
 		w.budget *= 5
@@ -124,6 +126,9 @@ func (w *sweeper) all(t *tail, floor uint64) error {
 // on as a transient one while somebody waits for it.
 func (w *sweeper) orphan(id uint64) error {
 	w.touched = append(w.touched, id)
+	if err := w.words.remove(w.c, id); err != nil {
+		return err
+	}
 	q := w.c.prep(`SELECT 1 FROM spool WHERE id = ? LIMIT 1`).id(id)
 	waited, err := q.next()
 	if err != nil {

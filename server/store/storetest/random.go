@@ -150,7 +150,7 @@ func (g *generator) record() store.Record {
 	from, to := g.owner(), g.owner()
 	r := store.Record{
 		ID: g.newID(), Owners: [2]string{from, to}, From: from + g.one("", "/1", "/2"), To: to + g.one("", "/1", "/2"),
-		Kind: uint8(g.rng.IntN(4)), Flags: uint32(g.rng.IntN(4)), Text: g.one("", "text"),
+		Kind: uint8(g.rng.IntN(4)), Flags: uint32(g.rng.IntN(4)), Text: g.one(texts...),
 	}
 	r.Stanza = fmt.Appendf(nil, "<message id='%d'/>", r.ID)
 	switch g.rng.IntN(8) {
@@ -175,8 +175,27 @@ func (g *generator) record() store.Record {
 	return r
 }
 
+// texts are what records say, and searches what each of them is found by.
+var (
+	texts    = []string{"", "text", "two words", "Größe über alles", "你好世界, text", "1.2.3"}
+	searches = map[string][]int{
+		"text": {1, 4}, "TEXT two": nil, "words two": {2}, `"two words"`: {2}, `"words two"`: nil, "wor*": {2}, "wor": nil,
+		"große": {3}, "GRÖ*": {3}, "uber": {3}, "世": {4}, "好世": {4}, "世好": nil, "你好 text": {4}, "2.3": {5}, "3.2": nil, "-,.": nil, "": nil,
+		`o1 OR body : text"`: nil,
+	}
+)
+
 func (g *generator) logOp() op {
 	owner, id, session := g.owner(), g.id(), g.session()
+	if g.rng.IntN(12) == 0 {
+		text := g.one(texts...)
+		stanza := fmt.Appendf(nil, "<message id='%d' again='%d'/>", id, g.rng.IntN(100))
+		return op{name: fmt.Sprintf("replace %d with %s %q", id, stanza, text), batch: func(b *store.Batch) { b.Replace(id, stanza, text) }, model: func(m *model) {
+			if r := m.recs[id]; r != nil {
+				r.Stanza, r.Text = stanza, text
+			}
+		}}
+	}
 	switch n := g.rng.IntN(40); {
 	case n < 16:
 		return g.appendOp()
@@ -247,9 +266,32 @@ func (g *generator) compare(t *testing.T) {
 				t.Errorf("range %+v of %s: %s %v, want %s", q, owner, show(got), err, show(want))
 			}
 		}
+		if _, err := g.s.IndexWords(ctx(), g.rng.IntN(10)); err != nil {
+			t.Errorf("indexing words: %v", err)
+		}
+		g.compareSearch(t, owner)
 		g.compareSpool(t, owner)
 	}
 	g.compareDocs(t)
+}
+
+// compareSearch searches with and without an index of words that is complete.
+func (g *generator) compareSearch(t *testing.T, owner string) {
+	for text, found := range searches {
+		q := g.query()
+		got, err := g.s.Search(ctx(), owner, text, q)
+		n := q.N
+		q.N = 0
+		var want []store.Record
+		for _, r := range g.m.find(owner, q) {
+			if slices.ContainsFunc(found, func(i int) bool { return r.Text == texts[i] }) && (n == 0 || len(want) < n) {
+				want = append(want, r)
+			}
+		}
+		if err != nil || !sameRecords(got, want) {
+			t.Errorf("search %q %+v of %s: %s %v, want %s", text, q, owner, show(got), err, show(want))
+		}
+	}
 }
 
 // query is any combination of filters, each with values that matter.

@@ -1,6 +1,8 @@
 package archive
 
 import (
+	"context"
+	"errors"
 	"slices"
 
 	"natter/server"
@@ -56,9 +58,8 @@ func (a *Archive) read(r *reader, f *filter) (page, error) {
 
 // find reads what matches all of the filter.
 func (a *Archive) find(r *reader, f *filter, q store.RangeQuery) ([]store.Record, error) {
-	switch {
-	case f.ids == nil:
-		return r.store.Range(r.ctx, a.Owner, q)
+	if f.ids == nil {
+		return a.rangeOf(r, f, q)
 	}
 	ids := slices.Clone(f.ids)
 	if q.Reverse {
@@ -72,7 +73,7 @@ func (a *Archive) find(r *reader, f *filter, q store.RangeQuery) ([]store.Record
 		}
 		one := q
 		one.AfterID, one.BeforeID = id-1, id+1
-		found, err := r.store.Range(r.ctx, a.Owner, one)
+		found, err := a.rangeOf(r, f, one)
 		if err != nil {
 			return nil, err
 		}
@@ -85,6 +86,18 @@ func (a *Archive) find(r *reader, f *filter, q store.RangeQuery) ([]store.Record
 		}
 	}
 	return list, nil
+}
+
+// rangeOf reads a range of the archive, or what is found in it by its words (XEP-0431).
+func (a *Archive) rangeOf(r *reader, f *filter, q store.RangeQuery) ([]store.Record, error) {
+	if f.search == "" {
+		return r.store.Range(r.ctx, a.Owner, q)
+	}
+	list, err := r.store.Search(r.ctx, a.Owner, f.search, q)
+	if errors.Is(err, store.ErrBehind) || errors.Is(err, context.DeadlineExceeded) {
+		return nil, stanza.ResourceConstraint("the search takes too long: ask for a shorter time, or for one contact's messages")
+	}
+	return list, err
 }
 
 // result is the page as result sets tell of it (XEP-0059 §2.1).

@@ -17,13 +17,13 @@ type module struct{ host *server.Host }
 func New(h *server.Host) *server.Module {
 	m := &module{h}
 	mod := &server.Module{
-		Name: "mam", XEP: "0313 1.1.3, 0441 0.2.0",
-		Summary: "every device can read all of the account's conversations",
+		Name: "mam", XEP: "0313 1.1.3, 0431 0.2.0, 0441 0.2.0",
+		Summary: "every device can read and search all of the account's conversations",
 	}
 	if !h.Server.Config.Archive {
 		return mod
 	}
-	mod.AccountFeatures = []string{archive.NS, archive.NSExtended, archive.NSGroupchatField}
+	mod.AccountFeatures = []string{archive.NS, archive.NSExtended, archive.NSGroupchatField, archive.NSSearch}
 	mod.Load = m.load
 	for _, r := range []struct {
 		typ    stanza.Type
@@ -42,7 +42,7 @@ func New(h *server.Host) *server.Module {
 
 // own answers about the asker's own archive.
 func (m *module) own(q *server.IQ) error {
-	return archive.Archive{Host: m.host, Owner: q.Account.Bare, Show: show, Groupchat: true}.Handle(q)
+	return archive.Archive{Host: m.host, Owner: q.Account.Bare, Show: show, Groupchat: true, Search: true}.Handle(q)
 }
 
 // forbidden answers whoever asks for the archive of somebody else, or of nobody
