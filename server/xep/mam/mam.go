@@ -2,7 +2,8 @@
 // accounts: each has an archive of the messages it sent and got, which only its
 // owner may read. What is kept is decided where messages are logged
 // (server/message.go, server/archive.go); package archive answers the queries. What
-// an account wants kept is told with XEP-0441 MAM Preferences, version 0.2.0.
+// an account wants kept is told with XEP-0441 MAM Preferences, version 0.2.0, and
+// what was said is found by XEP-0431 Full Text Search in MAM, version 0.2.0.
 package mam
 
 import (
