@@ -50,18 +50,18 @@ func (h *Host) good(t *clientToken, generation int) bool {
 
 // tokens finds a device's tokens, the newest first (XEP-0484 §5.1).
 func (h *Host) tokens(local, device string) (list []auth.Token, disabled bool, err error) {
-	if device == "" || !h.names.has(local) {
+	if device == "" {
 		return nil, false, nil
 	}
 	ctx, cancel := context.WithTimeout(h.Server.ctx, h.Server.Config.StoreTimeout)
 	defer cancel()
 	account, ok, err := h.accountDoc(ctx, local)
-	if err != nil || !ok {
+	if err != nil {
 		return nil, false, err
 	}
 	id := h.ClientID(local, device)
-	c, _, err := h.client(ctx, local, id)
-	if err != nil {
+	c, _, err := h.client(ctx, local, id) // of an account there is none, too: it takes as long
+	if err != nil || !ok || !h.names.has(local) {
 		return nil, false, err
 	}
 	for _, t := range []*clientToken{c.New, c.Current} {
