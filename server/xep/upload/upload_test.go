@@ -362,10 +362,10 @@ func TestRateAndQuotaSayWhenToTryAgain(t *testing.T) {
 		}
 		romeo.Send(request("g", "1", "", ""))
 		at = stamp(romeo.ExpectError("resource-constraint"))
-		if wait := at.Sub(time.Now()); wait < 9*time.Second || wait > 11*time.Second {
+		if wait := time.Until(at); wait < 9*time.Second || wait > 11*time.Second {
 			t.Errorf("the rate is said to be over for %s", wait)
 		}
-		time.Sleep(at.Sub(time.Now()))
+		time.Sleep(time.Until(at))
 		slot(t, romeo, "g", "1", "", "")
 		slot(t, srv.Login(t, "juliet@localhost/balcony"), "h", "1", "", "") // has a rate of her own
 	})
