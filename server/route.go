@@ -149,6 +149,9 @@ func (srv *Server) toService(t *Turn, o *Origin, s *Service, to stanza.JID, st *
 	}
 }
 
+// Serves reports whether a service of the server has this domain.
+func (srv *Server) Serves(domain string) bool { return srv.service(domain) != nil }
+
 func (srv *Server) service(domain string) *Service {
 	for _, h := range srv.hosts {
 		if s := h.services[domain]; s != nil {

@@ -36,6 +36,8 @@
 package archive
 
 import (
+	"context"
+
 	"natter/server"
 	"natter/server/store"
 	"natter/stanza"
@@ -74,6 +76,10 @@ type Archive struct {
 	// field 'with': a bare JID for all of its resources. Its error, a *stanza.Error, is
 	// the answer, for those who may not know who wrote what. nil takes the address.
 	With func(stanza.JID) (string, error)
+	// Settle, if set, waits for what the archive's owner has under way that changes what
+	// is in it; it is called before a page is read. What was handed to the store has
+	// been waited for.
+	Settle func(context.Context) error
 	// Groupchat says that the field include-groupchat is understood. It changes
 	// nothing: what is of a room is in the room's archive only.
 	Groupchat bool
@@ -110,6 +116,11 @@ func (a Archive) query(q *server.IQ) error {
 		return err
 	}
 	return later(q, func(r *reader) error {
+		if a.Settle != nil {
+			if err := a.Settle(r.ctx); err != nil {
+				return err
+			}
+		}
 		p, err := a.read(r, f)
 		if err != nil {
 			return err

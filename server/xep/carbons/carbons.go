@@ -142,11 +142,11 @@ func eligible(p *server.Passage, sent bool) bool {
 }
 
 // personal reports payloads of instant messaging (§6.1): receipts, chat states,
-// markers, invitations.
+// markers, invitations, retractions, reactions, calls.
 func personal(st *stanza.Stanza) bool {
 	for _, payload := range []string{
 		"urn:xmpp:receipts", "http://jabber.org/protocol/chatstates", "urn:xmpp:chat-markers:0",
-		"jabber:x:conference", mucUser,
+		"jabber:x:conference", mucUser, "urn:xmpp:message-retract:1", "urn:xmpp:reactions:0", "urn:xmpp:jingle-message:0",
 	} {
 		if st.HasNS(payload) {
 			return true

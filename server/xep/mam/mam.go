@@ -2,8 +2,9 @@
 // accounts: each has an archive of the messages it sent and got, which only its
 // owner may read. What is kept is decided where messages are logged
 // (server/message.go, server/archive.go); package archive answers the queries. What
-// an account wants kept is told with XEP-0441 MAM Preferences, version 0.2.0, and
-// what was said is found by XEP-0431 Full Text Search in MAM, version 0.2.0.
+// an account wants kept is told with XEP-0441 MAM Preferences, version 0.2.0;
+// what was said is found by XEP-0431 Full Text Search in MAM, version 0.2.0, and
+// taken back by XEP-0424 Message Retraction, version 0.4.2.
 package mam
 
 import (
@@ -12,20 +13,26 @@ import (
 	"natter/stanza"
 )
 
-type module struct{ host *server.Host }
+type module struct {
+	host   *server.Host
+	graves retractions
+}
 
 // New makes the module. Without the archive there is nothing to announce.
 func New(h *server.Host) *server.Module {
-	m := &module{h}
+	m := &module{host: h}
 	mod := &server.Module{
-		Name: "mam", XEP: "0313 1.1.3, 0431 0.2.0, 0441 0.2.0",
+		Name: "mam", XEP: "0313 1.1.3, 0424 0.4.2, 0431 0.2.0, 0441 0.2.0",
 		Summary: "every device can read and search all of the account's conversations",
 	}
 	if !h.Server.Config.Archive {
 		return mod
 	}
 	mod.AccountFeatures = []string{archive.NS, archive.NSExtended, archive.NSGroupchatField, archive.NSSearch}
+	mod.Features = []string{nsRetract, nsTombstone}
+	mod.AccountFeatures = append(mod.AccountFeatures, nsRetract, nsTombstone)
 	mod.Load = m.load
+	mod.Hooks = m.hooks()
 	for _, r := range []struct {
 		typ    stanza.Type
 		name   string
@@ -43,7 +50,7 @@ func New(h *server.Host) *server.Module {
 
 // own answers about the asker's own archive.
 func (m *module) own(q *server.IQ) error {
-	return archive.Archive{Host: m.host, Owner: q.Account.Bare, Show: show, Groupchat: true, Search: true}.Handle(q)
+	return archive.Archive{Host: m.host, Owner: q.Account.Bare, Show: show, Groupchat: true, Search: true, Settle: m.graves.settle}.Handle(q)
 }
 
 // forbidden answers whoever asks for the archive of somebody else, or of nobody

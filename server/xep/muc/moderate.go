@@ -76,17 +76,10 @@ func (r *room) bury(x *exchange, rec store.Record, id string, moderated []byte) 
 		r.svc.srv.Log.Error("no tombstone made", "room", r.jid.String(), "err", err)
 		return
 	}
-	rec.Stanza, rec.Text = grave, ""
 	r.history.remove(rec.ID)
-	// One after the other: a record of an id that there is cannot be appended. Should
-	// the server die in between, the message is gone, and the retraction comes again.
 	b := new(store.Batch)
-	b.Remove(rec.ID)
-	if r.hand(x, b, nil) == nil {
-		b = new(store.Batch)
-		b.Append(rec)
-		r.hand(x, b, nil)
-	}
+	b.Replace(rec.ID, grave, "")
+	r.hand(x, b, nil)
 }
 
 // tombstone is a message with nothing left in it but whose it was.
