@@ -102,6 +102,9 @@ func serve(ctx context.Context, o *options, args []string, std stdio) error {
 	}
 	defer core.Close()
 	core.OnStop(o.onStop)
+	if err := o.tokenKey(core); err != nil {
+		return err
+	}
 	clients := c2s.New(core, certs.config("xmpp-client"))
 	if err := clients.Restore(ctx); err != nil {
 		return err

@@ -320,9 +320,13 @@ func TestStreamFromMustFitTheAuthorization(t *testing.T) {
 
 // proof is a client's message of the HT mechanisms.
 func proof(token, user, binding string) string {
+	return b64(user + "\x00" + proofOf("Initiator", token, binding))
+}
+
+func proofOf(who, token, binding string) string {
 	m := hmac.New(sha256.New, []byte(token))
-	m.Write([]byte("Initiator" + binding))
-	return b64(user + "\x00" + string(m.Sum(nil)))
+	m.Write([]byte(who + binding))
+	return string(m.Sum(nil))
 }
 
 func unb64(t testing.TB, s string) string {

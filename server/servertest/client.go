@@ -138,26 +138,61 @@ func (c *Client) Authenticate(addr, password string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	conv := must(scram.SHA256.NewClient(j.Local(), password, "")).NewConversation()
-	first, err := conv.Step("")
+	c.scram(j.Local(), password,
+		"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>%s</auth>",
+		"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>%s</response>", text)
+	c.Open(j.Domain())
+}
+
+// Authenticate2 logs in with SASL2 (XEP-0388) and SCRAM-SHA-256; inline is what else
+// the request holds. It returns the answer, and the features that follow are read.
+func (c *Client) Authenticate2(addr, password, inline string) (success string) {
+	c.t.Helper()
+	j, err := stanza.ParseJID(addr)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.Write("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>" + base64.StdEncoding.EncodeToString([]byte(first)) + "</auth>")
-	for !conv.Done() {
-		in, err := base64.StdEncoding.DecodeString(text(c.Next()))
-		if err != nil {
-			c.t.Fatalf("login as %s: %v", addr, err)
-		}
-		out, err := conv.Step(string(in))
-		if err != nil {
-			c.t.Fatalf("login as %s: %v", addr, err)
-		}
-		if out != "" {
-			c.Write("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + base64.StdEncoding.EncodeToString([]byte(out)) + "</response>")
+	c.scram(j.Local(), password,
+		"<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'><initial-response>%s</initial-response>"+
+			strings.ReplaceAll(inline, "%", "%%")+"</authenticate>",
+		"<response xmlns='urn:xmpp:sasl:2'>%s</response>",
+		func(element string) string {
+			if success = element; strings.HasPrefix(element, "<challenge ") {
+				return text(element)
+			}
+			st, err := stanza.Parse([]byte(element), stanza.AfterLogin)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			data, ok := st.ChildText("urn:xmpp:sasl:2", "additional-data")
+			if !ok {
+				c.t.Fatalf("login as %s: got %s", addr, element)
+			}
+			if id, ok := st.ChildText("urn:xmpp:sasl:2", "authorization-identifier"); ok {
+				c.JID, _ = stanza.ParseJID(id)
+			}
+			return data
+		})
+	c.Header = c.Next()
+	return success
+}
+
+// scram runs SCRAM-SHA-256: first and then are the elements that carry the client's
+// messages, data returns what an element of the server's carries.
+func (c *Client) scram(user, password, first, then string, data func(element string) string) {
+	c.t.Helper()
+	conv := must(scram.SHA256.NewClient(user, password, "")).NewConversation()
+	out, err := conv.Step("")
+	for format := first; err == nil && out != ""; format = then {
+		c.Write(fmt.Sprintf(format, base64.StdEncoding.EncodeToString([]byte(out))))
+		var in []byte
+		if in, err = base64.StdEncoding.DecodeString(data(c.Next())); err == nil {
+			out, err = conv.Step(string(in))
 		}
 	}
-	c.Open(j.Domain())
+	if err != nil || !conv.Valid() {
+		c.t.Fatalf("login as %s: %v", user, err)
+	}
 }
 
 // Bind binds the resource of addr, or lets the server choose when it has none.

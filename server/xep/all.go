@@ -11,6 +11,7 @@ import (
 	"natter/server/xep/bytestreams"
 	"natter/server/xep/caps"
 	"natter/server/xep/carbons"
+	"natter/server/xep/clients"
 	"natter/server/xep/csi"
 	"natter/server/xep/disco"
 	"natter/server/xep/displayed"
@@ -52,6 +53,7 @@ func All(h *server.Host) []*server.Module {
 		last.New(h),
 		private.New(h),
 		register.New(h),
+		clients.New(h),
 		vcard.New(h),
 		push.New(h),
 		bytestreams.New(h),
