@@ -20,7 +20,13 @@ after(async () => {
   await server.end();
 });
 
+/** A picture of one pixel. */
+const dot = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
+
 const url = () => network.url;
+
+/** An entry of the list: of a contact, or of a room. */
+const entry = (page, name) => page.locator(`.entry[href^="#/${name}%40"]`);
 
 const enterRoom = async (page, name) => {
   await page.locator(".side-top").getByRole("button", { name: "New" }).click();
@@ -40,7 +46,7 @@ test("two accounts become contacts and chat in two windows", async () => {
   await say(juliet, "Art thou not Romeo, and a Montague?");
   await romeo.locator(".entry .badge").waitFor(); // unread
   assert.match(await romeo.title(), /^\(1\)/);
-  await romeo.locator(".entry", { hasText: "juliet" }).click();
+  await entry(romeo, "juliet").click();
   await heard(romeo, "Art thou not Romeo, and a Montague?");
   await message(juliet, "Art thou not Romeo, and a Montague?").and(juliet.locator('[data-status="delivered"]')).waitFor();
 
@@ -62,7 +68,7 @@ test("two accounts become contacts and chat in two windows", async () => {
   await romeo.locator(".reaction", { hasText: "❤️" }).waitFor();
 
   await say(romeo, "This is a mistake");
-  await message(juliet, "This is a mistake").waitFor();
+  await heard(juliet, "This is a mistake");
   const wrong = message(romeo, "This is a mistake");
   await wrong.and(romeo.locator('[data-status="delivered"]')).waitFor();
   await wrong.hover();
@@ -76,7 +82,7 @@ test("two accounts become contacts and chat in two windows", async () => {
 
   // A second window of the same account has the history, and hears what the first one says.
   const again = await login(browser, url(), "romeo");
-  await again.locator(".entry", { hasText: "juliet" }).click();
+  await entry(again, "juliet").click();
   await heard(again, "Art thou not Romeo, and a Montague?");
   await say(romeo, "said at the other window");
   await heard(again, "said at the other window");
@@ -87,15 +93,12 @@ test("two accounts become contacts and chat in two windows", async () => {
 test("a file goes up and is shown", async () => {
   const juliet = await login(browser, url(), "juliet");
   const romeo = await login(browser, url(), "romeo");
-  await juliet.locator(".entry", { hasText: "romeo" }).click();
-  await romeo.locator(".entry", { hasText: "juliet" }).click();
+  await entry(juliet, "romeo").click();
+  await entry(romeo, "juliet").click();
   await juliet.locator("#file").setInputFiles({
     name: "dot.png",
     mimeType: "image/png",
-    buffer: Buffer.from(
-      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
-      "base64",
-    ),
+    buffer: dot,
   });
   for (const p of [juliet, romeo]) {
     await p.waitForFunction(() => [...document.querySelectorAll(".picture img")].some((i) => i.complete && i.naturalWidth === 1));
@@ -118,6 +121,35 @@ test("a reload keeps the session only if that was wanted, and never the password
   await goes.getByRole("heading", { name: "Log in" }).waitFor();
   await picture(goes, "login");
   await goes.context().close();
+});
+
+test("a picture is seen by contacts, and what is read here is read there", async () => {
+  const juliet = await login(browser, url(), "juliet");
+  const romeo = await login(browser, url(), "romeo");
+  const other = await login(browser, url(), "romeo");
+  await juliet.getByRole("button", { name: "Settings" }).click();
+  await juliet.locator('dialog input[type="file"]').setInputFiles({ name: "me.png", mimeType: "image/png", buffer: dot });
+  for (const p of [romeo, other]) await entry(p, "juliet").locator('img[src^="data:image/png"]').waitFor();
+  await juliet.keyboard.press("Escape");
+  await entry(juliet, "romeo").click();
+  await say(juliet, "Read this once");
+  for (const p of [romeo, other]) await entry(p, "juliet").locator(".badge", { hasText: "1" }).waitFor();
+  await entry(romeo, "juliet").click();
+  await heard(romeo, "Read this once");
+  await entry(other, "juliet").locator(".badge").waitFor({ state: "detached" });
+  for (const p of [juliet, romeo, other]) await p.context().close();
+});
+
+test("a place is shared only when confirmed", async () => {
+  const juliet = await login(browser, url(), "juliet", {
+    geolocation: { latitude: 45.4384, longitude: 10.9916, accuracy: 20 },
+    permissions: ["geolocation"],
+  });
+  await entry(juliet, "romeo").click();
+  await juliet.getByRole("button", { name: "Share where I am" }).click();
+  await juliet.getByRole("button", { name: "Send", exact: true }).and(juliet.locator("dialog *")).click();
+  await juliet.locator('.message.mine .place a[href="geo:45.4384,10.9916"]').last().waitFor();
+  await juliet.context().close();
 });
 
 test("a wrong password is told as that", async () => {
@@ -195,12 +227,12 @@ test("a cut connection comes back by itself, with nothing lost or doubled", asyn
   const romeo = await login(browser, url(), "romeo");
   const guest = await open(browser, url() + "/room/garden");
   await becomes(guest, "#count", "3 here"); // both have it among their bookmarks
-  await juliet.locator(".entry", { hasText: "romeo" }).click();
-  await romeo.locator(".entry", { hasText: "garden" }).click();
+  await entry(juliet, "romeo").click();
+  await entry(romeo, "garden").click();
   network.cut();
   await say(juliet, "said right after the cut");
   await say(romeo, "to the garden right after the cut");
-  await romeo.locator(".entry", { hasText: "juliet" }).click();
+  await entry(romeo, "juliet").click();
   await heard(romeo, "said right after the cut");
   await heard(guest, "to the garden right after the cut");
   for (const [p, text] of [[romeo, "said right after the cut"], [guest, "to the garden right after the cut"]]) {
@@ -214,8 +246,8 @@ test("the server's end is told, and what was written meanwhile is sent when it i
   const romeo = await login(browser, url(), "romeo");
   const guest = await open(browser, url() + "/room/garden");
   await becomes(guest, "#count", "3 here");
-  await juliet.locator(".entry", { hasText: "romeo" }).click();
-  await romeo.locator(".entry", { hasText: "juliet" }).click();
+  await entry(juliet, "romeo").click();
+  await entry(romeo, "juliet").click();
   await server.stop();
   for (const p of [juliet, romeo, guest]) await p.locator("#gone").getByText("The server has gone away").waitFor();
   await picture(guest, "gone");
@@ -229,7 +261,7 @@ test("the server's end is told, and what was written meanwhile is sent when it i
   }
   await heard(romeo, "written while it was away");
   await message(juliet, "written while it was away").and(juliet.locator('[data-status="delivered"]')).waitFor();
-  await romeo.locator(".entry", { hasText: "garden" }).click();
+  await entry(romeo, "garden").click();
   await heard(romeo, "by the guest while it was away");
   assert.equal(await message(romeo, "by the guest while it was away").count(), 1);
   await message(guest, "by the guest while it was away").and(guest.locator('[data-status="sent"]')).waitFor();
@@ -250,10 +282,10 @@ test("it fits a phone, speaks Chinese, and keeps its words on the page", async (
   assert.ok(await fits(guest));
   await picture(guest, "room-phone");
   const juliet = await login(browser, url(), "juliet", phone);
-  await juliet.locator(".entry", { hasText: "romeo" }).waitFor();
+  await entry(juliet, "romeo").waitFor();
   assert.ok(await fits(juliet));
   await picture(juliet, "list-phone");
-  await juliet.locator(".entry", { hasText: "romeo" }).click();
+  await entry(juliet, "romeo").click();
   await heard(juliet, "written while it was away");
   assert.ok(await fits(juliet));
   assert.equal(await juliet.locator(".sidebar").isVisible(), false);
@@ -270,7 +302,7 @@ test("it is used by the keyboard alone, and everything has a name", async () => 
   await p.keyboard.press("Tab");
   await p.keyboard.type("secret");
   await p.keyboard.press("Enter");
-  await p.locator(".entry", { hasText: "romeo" }).focus();
+  await entry(p, "romeo").focus();
   await p.keyboard.press("Enter");
   await p.locator("#message").waitFor();
   await p.waitForFunction(() => document.activeElement?.id === "message");
@@ -290,7 +322,7 @@ test("it is used by the keyboard alone, and everything has a name", async () => 
   const nameless = await p.evaluate(() =>
     [...document.querySelectorAll("button, a, input:not([hidden]), select, textarea")]
       .filter((e) => e.offsetParent !== null)
-      .filter((e) => !(e.getAttribute("aria-label") || e.textContent?.trim() || e.labels?.length || e.title))
+      .filter((e) => !(e.getAttribute("aria-label") || e.textContent?.trim() || e.querySelector("img[alt]")?.alt || e.labels?.length || e.title))
       .map((e) => e.outerHTML),
   );
   assert.deepEqual(nameless, []);
