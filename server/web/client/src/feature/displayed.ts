@@ -10,7 +10,8 @@ import { publish, readItems } from "./pep";
 export const visible = (s: Session, c: Conversation): boolean =>
   s.active.value === c.jid && document.visibilityState === "visible" && document.hasFocus();
 
-const pending = new Map<string, number>();
+/** Markers that are told in a moment, all that is read until then at once. */
+const pending = new Map<Conversation, number>();
 
 /** The user has seen all of the conversation. */
 export function markRead(s: Session, c: Conversation): void {
@@ -22,23 +23,24 @@ export function markRead(s: Session, c: Conversation): void {
   if (s.guest || !s.link.online) return;
   let id: string | undefined;
   for (let i = c.messages.length - 1; i >= 0 && !id; i--) id = c.messages[i]!.archive;
-  if (!id || s.displayed.get(c.jid) === id || pending.has(c.jid)) return;
-  pending.set(
-    c.jid,
-    window.setTimeout(() => {
-      pending.delete(c.jid);
-      const last = [...c.messages].reverse().find((m) => m.archive)?.archive;
-      if (!last || s.displayed.get(c.jid) === last) return;
-      s.displayed.set(c.jid, last);
-      const by = c.kind === "room" ? c.jid : s.me;
-      publish(
-        s,
-        NS.displayed,
-        c.jid,
-        x("displayed", { xmlns: NS.displayed }, x("stanza-id", { xmlns: NS.sid, id: last, by })),
-      ).catch(() => {});
-    }, 1500),
-  );
+  if (!id || s.displayed.get(c.jid) === id || pending.has(c)) return;
+  pending.set(c, window.setTimeout(() => publishMarker(s, c), 700));
+}
+
+function publishMarker(s: Session, c: Conversation): void {
+  clearTimeout(pending.get(c));
+  pending.delete(c);
+  const last = [...c.messages].reverse().find((m) => m.archive)?.archive;
+  if (!last || s.displayed.get(c.jid) === last) return;
+  s.displayed.set(c.jid, last);
+  const by = c.kind === "room" ? c.jid : s.me;
+  const marker = x("displayed", { xmlns: NS.displayed }, x("stanza-id", { xmlns: NS.sid, id: last, by }));
+  publish(s, NS.displayed, c.jid, marker).catch(() => {});
+}
+
+/** The page is about to go: what was read is told now. */
+export function publishMarkers(s: Session): void {
+  for (const c of [...pending.keys()]) publishMarker(s, c);
 }
 
 /** Takes a marker, of a node's item or an event. */

@@ -13,7 +13,7 @@ import { catchUp } from "./archive";
 import { acked, flush, message, recall, releaseChats } from "./messages";
 import { guestNick, join } from "./rooms";
 import { loadBookmarks } from "./bookmarks";
-import { loadMarkers, markRead, recount, visible } from "./displayed";
+import { loadMarkers, markRead, publishMarkers, recount, visible } from "./displayed";
 import { loadOwn } from "./avatars";
 
 /** Starts a session: of an account, or of a guest in one room. */
@@ -64,7 +64,11 @@ export function start(login: Login): Session {
   });
   // Leaving the page ends the session: it comes anew with the next one. A page kept for
   // "back" goes on.
-  addEventListener("pagehide", (e) => !e.persisted && s.link.close());
+  addEventListener("pagehide", (e) => {
+    if (e.persisted) return;
+    publishMarkers(s);
+    s.link.close();
+  });
   s.link.start();
   return s;
 }

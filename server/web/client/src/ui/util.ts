@@ -4,7 +4,8 @@
 export function hue(name: string): number {
   let h = 2166136261;
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 16777619);
-  return ((h >>> 0) * 137.508) % 360;
+  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
+  return ((h ^ (h >>> 13)) >>> 0) % 360;
 }
 
 /** The first letters of a name, for a picture that is not there. */
