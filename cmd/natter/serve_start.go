@@ -80,6 +80,9 @@ func (o *options) next(g greeting) []string {
 	if flags, ok := o.login(g); ok {
 		lines = append(lines, me+" chat --as "+who+flags)
 	}
+	if at := o.page(g); at != "" {
+		lines = append(lines, "Or chat in a browser, at "+at)
+	}
 	if o.Server.Dev {
 		lines = append(lines, "Any XMPP client may register an account here.")
 	}
@@ -92,6 +95,26 @@ func (o *options) next(g greeting) []string {
 		lines = append(lines, "Nobody else trusts this certificate: get one for "+o.Server.Domains[0]+" and say --cert FILE --key FILE.")
 	}
 	return lines
+}
+
+// page returns where the web chat is, "" when it is nowhere: browsers let a page log
+// in over https, or over http at localhost.
+func (o *options) page(g greeting) string {
+	if o.Server.PublicURL != "" {
+		return o.Server.PublicURL + "/"
+	}
+	port := func(ln net.Listener) string {
+		_, p, _ := net.SplitHostPort(ln.Addr().String())
+		return p
+	}
+	http, https := g.sockets["http"], g.sockets["https"]
+	switch {
+	case o.local() && http != nil:
+		return "http://localhost:" + port(http) + "/"
+	case https != nil:
+		return "https://" + net.JoinHostPort(o.Server.Domains[0], port(https)) + "/"
+	}
+	return ""
 }
 
 // place returns the flags by which natter user finds this server.
