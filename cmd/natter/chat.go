@@ -247,7 +247,7 @@ func (ch *chat) answer(text string) { ch.screen.print(ch.view.plain(text)) }
 
 // refresh brings the prompt and the words to complete up to date.
 func (ch *chat) refresh() {
-	ch.complete.update(ch.people)
+	ch.complete.update(ch.people, ch.current)
 	prompt := ""
 	if ch.current != nil {
 		prompt = ch.name(ch.current)

@@ -36,6 +36,10 @@ func (ch *chat) cmdRoster(context.Context, string) {
 
 func (ch *chat) cmdWho(_ context.Context, args string) {
 	who := ch.people.list()
+	if args == "" && ch.current != nil && ch.current.room != nil {
+		ch.whoIsIn(ch.current)
+		return
+	}
 	if args != "" {
 		p := ch.somebody(args)
 		if p == nil {

@@ -10,13 +10,18 @@ import (
 // after a command that takes one. It may be used from any goroutine.
 type completer struct {
 	mu       sync.Mutex
+	nicks    []string // of the room that is open, sorted
 	people   []string // what they can be called by, sorted
 	asking   []string // those of them whose request is open
 	commands []string // with their slash, sorted
 }
 
 // update takes over who there is.
-func (c *completer) update(ps *people) {
+func (c *completer) update(ps *people, open *person) {
+	var nicks []string
+	if open != nil && open.room != nil {
+		nicks = open.room.nicks()
+	}
 	var everybody, asking []string
 	for _, p := range ps.all {
 		if p.jid.Equal(ps.me) {
@@ -32,7 +37,7 @@ func (c *completer) update(ps *people) {
 	slices.Sort(asking)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.people, c.asking = everybody, asking
+	c.people, c.asking, c.nicks = everybody, asking, nicks
 	if c.commands == nil {
 		for _, cmd := range chatCommands() {
 			c.commands = append(c.commands, "/"+cmd.name)
@@ -40,6 +45,9 @@ func (c *completer) update(ps *people) {
 		slices.Sort(c.commands)
 	}
 }
+
+// inRoom are the commands whose first argument is a nick in the open room.
+var inRoom = map[string]bool{"kick": true, "ban": true, "mute": true, "voice": true, "pm": true}
 
 // handle is what to type for a person: the name if it is one word, else the
 // address.
@@ -61,9 +69,22 @@ func (c *completer) line(line string, pos int) (string, int) {
 	switch fields := strings.Fields(before[:start]); {
 	case len(fields) == 0 && strings.HasPrefix(word, "/"):
 		candidates = c.commands
+	case len(fields) == 0 && word != "": // whom it is for, in a room
+		found, whole := commonStart(word, c.nicks)
+		c.mu.Unlock()
+		if found == "" {
+			return line, pos
+		}
+		if whole {
+			found += ": "
+		}
+		return found + after, len(found)
 	case len(fields) == 1 && strings.HasPrefix(fields[0], "/"):
 		if cmd, ok := findCommand(strings.TrimPrefix(fields[0], "/")); ok && cmd.person {
 			candidates = c.people
+			if inRoom[cmd.name] {
+				candidates = c.nicks
+			}
 			if (cmd.name == "accept" || cmd.name == "deny") && len(c.asking) > 0 {
 				candidates = c.asking
 			}

@@ -22,6 +22,10 @@ func (ch *chat) say(p *person, text string) {
 		ch.complain(strings.ToUpper(err.Error()[:1]) + err.Error()[1:] + "; nothing was sent.")
 		return
 	}
+	if p.room != nil {
+		ch.sayInRoom(p, text)
+		return
+	}
 	e := &entry{at: ch.view.now(), mine: true, text: text, id: newID()}
 	stanza := el(nsClient, "message", "type", "chat", "to", p.jid.String(), "id", e.id).with(
 		el("", "body").text(text), el(nsReceipts, "request"))
@@ -80,12 +84,23 @@ func (ch *chat) layout(p *person, e *entry) []string {
 	if !e.mine {
 		l.nickStyle = nickStyle(p.jid.String())
 	}
+	if e.nick != "" {
+		l.nick = oneLine(e.nick)
+		if !e.mine {
+			l.nickStyle = nickStyle(p.jid.String() + "/" + e.nick)
+			if p.room != nil && p.room.mentions(e.text) {
+				l.nickStyle = styleMention
+			}
+		}
+	}
 	if action, ok := strings.CutPrefix(l.text, "/me "); ok { // XEP-0245
 		l.text = "* " + l.nick + " " + action
 	}
 	switch {
 	case e.mine && p != ch.current:
 		l.text = ch.view.sym("→ ", "-> ") + ch.name(p) + ": " + l.text
+	case !e.mine && p != ch.current && e.nick != "":
+		l.tail = "(in " + ch.name(p) + ": /chat " + ch.complete.handle(p, ch.people) + ")"
 	case !e.mine && p != ch.current && p.unread == 1: // the first; the prompt counts the others
 		l.tail = "(/chat " + ch.complete.handle(p, ch.people) + ")"
 	}
@@ -115,6 +130,14 @@ func (ch *chat) open(p *person) {
 
 // presentPeer says who somebody is and whether they are there.
 func (ch *chat) presentPeer(p *person) {
+	if p.room != nil {
+		text := fmt.Sprintf("Talking in %s (%s) as %s, with %s.", ch.name(p), p.jid, oneLine(p.room.nick), count(len(p.room.occupants)-1, "other", "others"))
+		if p.room.subject != "" {
+			text += " Topic: " + oneLine(p.room.subject)
+		}
+		ch.note(text)
+		return
+	}
 	text := "Talking with " + ch.name(p)
 	if ch.name(p) != p.jid.String() {
 		text += " (" + p.jid.String() + ")"

@@ -35,6 +35,14 @@ func (ch *chat) stanza(n *node) {
 // message deals with a message, or with the copy of one that another client of
 // the account has sent or received (XEP-0280).
 func (ch *chat) message(n *node) {
+	if from, err := jid.Parse(n.attr("from")); err == nil {
+		if p := ch.roomOf(from); p != nil && ch.roomMessage(p, n) {
+			return
+		}
+	}
+	if n.attr("type") != "error" && ch.invited(n) {
+		return
+	}
 	if n.attr("type") == "error" {
 		ch.bounced(n)
 		return
@@ -134,6 +142,10 @@ func (ch *chat) bounced(n *node) {
 func (ch *chat) presenceOf(n *node) {
 	from, err := jid.Parse(n.attr("from"))
 	if err != nil {
+		return
+	}
+	if p := ch.roomOf(from); p != nil {
+		ch.roomPresence(p, n)
 		return
 	}
 	kind := n.attr("type")

@@ -180,6 +180,9 @@ func (ch *chat) begun(c *client, again bool) {
 	if !again && ch.current != nil {
 		ch.presentPeer(ch.current)
 	}
+	if again {
+		ch.rejoin(c)
+	}
 	held := ch.held
 	ch.held = nil
 	for _, n := range held {

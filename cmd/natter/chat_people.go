@@ -22,6 +22,8 @@ type person struct {
 	unread    int                 // how many of the last lines were not shown as the open conversation
 	typing    bool
 	shown     string // the presence last told to the user
+	room      *room  // the room that it is, while the user is in it or enters it
+	again     bool   // … which is after a lost connection
 	paged     int    // how many of the last lines /history has gone back over
 }
 
@@ -41,6 +43,7 @@ type entry struct {
 	mine  bool
 	text  string
 	id    string // of the message
+	nick  string // of who said it, in a room
 	state entryState
 }
 
@@ -238,7 +241,7 @@ func (ps *people) name(p *person) string {
 func (ps *people) list() []*person {
 	var list []*person
 	for _, p := range ps.all {
-		if (p.contact != nil || p.asks || p.unread > 0) && !p.jid.Equal(ps.me) {
+		if (p.contact != nil || p.asks || p.unread > 0 || p.room != nil) && !p.jid.Equal(ps.me) {
 			list = append(list, p)
 		}
 	}

@@ -178,7 +178,7 @@ func TestCompletion(t *testing.T) {
 	ps.get(jid.MustParse("tybalt@localhost")).asks = true
 	ps.get(jid.MustParse("tyrone@localhost"))
 	var c completer
-	c.update(ps)
+	c.update(ps, nil)
 	for _, row := range []struct{ name, line, want string }{ // | is the cursor
 		{"a command", "/hel|", "/help |"},
 		{"several commands get what they have in common", "/d|", "/d|"},

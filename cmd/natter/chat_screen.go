@@ -249,3 +249,10 @@ func (t *ttyWriter) Write(p []byte) (int, error) {
 	}
 	return t.out.Write(p)
 }
+
+// bell asks for the user's attention, on a terminal.
+func (s *screen) bell() {
+	if s.editor != nil && !s.ended {
+		s.tty.Write([]byte{'\a'})
+	}
+}

@@ -40,6 +40,8 @@ const (
 	styleGreen = "32"
 	styleAmber = "33"
 	styleRed   = "31"
+
+	styleMention = "1;7" // bold and reversed: somebody speaks of the user
 )
 
 // nickStyles are the colours of other people's names.
@@ -196,6 +198,9 @@ func (v *view) rosterTable(ps *people) []string {
 	}
 	nameWidth, wordWidth, jidWidth := 0, 0, 0
 	for _, p := range list {
+		if p.room != nil {
+			wordWidth = max(wordWidth, cells("room"))
+		}
 		nameWidth = max(nameWidth, min(cells(ps.name(p)), 24))
 		wordWidth = max(wordWidth, cells(p.presenceWord()))
 		jidWidth = max(jidWidth, min(cells(addressBeside(ps, p)), 40))
@@ -204,6 +209,9 @@ func (v *view) rosterTable(ps *people) []string {
 	for _, p := range list {
 		word := p.presenceWord()
 		mark, style := v.presenceMark(word)
+		if p.room != nil {
+			word, mark, style = "room", "#", styleGreen
+		}
 		row := "  " + v.paint(style, mark) + " " + padRight(cut(ps.name(p), 24), nameWidth) +
 			"  " + padRight(word, wordWidth) + "  "
 		row += v.paint(styleDim, padRight(cut(addressBeside(ps, p), 40), jidWidth))
@@ -231,6 +239,8 @@ func (v *view) rosterNotes(p *person) []string {
 		notes = append(notes, v.paint(styleBold, fmt.Sprintf("%d unread", p.unread)))
 	}
 	switch {
+	case p.room != nil:
+		notes = append(notes, v.paint(styleDim, count(len(p.room.occupants), "there", "there")))
 	case p.asks:
 		notes = append(notes, "wants to see when you are there: /accept or /deny them")
 	case p.contact == nil:
