@@ -70,6 +70,7 @@ func defaultOptions() *options {
 var noDefault = map[string]string{
 	"control": `"/run/natter/control.sock"`, "cert": `"/etc/natter/fullchain.pem"`, "key": `"/etc/natter/privkey.pem"`,
 	"public_url": `"https://chat.example.org"`, "bytestreams": `"127.0.0.1:7777"`,
+	"archive_days": "365", "archive_messages": "100000",
 	"origins": `["https://example.org"]`, "trusted_proxies": `["127.0.0.1", "10.0.0.0/8"]`,
 }
 
