@@ -1,6 +1,6 @@
 // A server, a proxy before it that can play the bad network, and browsers.
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -18,7 +18,9 @@ export class Server {
 
   async start() {
     const flags = ["--c2s", "127.0.0.1:0", "--c2s-tls", "off", "--http", "127.0.0.1:0", "--https", "off"];
-    this.process = spawn(natter, ["serve", "--dev", "--no-limits", "--data", this.data, ...flags], {
+    const config = path.join(this.data, "natter.toml");
+    writeFileSync(config, 'bytestreams = "off"\n');
+    this.process = spawn(natter, ["serve", "--config", config, "--dev", "--no-limits", "--data", this.data, ...flags], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.ended = new Promise((done) => this.process.once("exit", done));
@@ -27,8 +29,8 @@ export class Server {
       const read = (line) => {
         log.push(line);
         if (log.length > 200) log.shift();
-        const m = /127\.0\.0\.1:(\d+)/.exec(line);
-        if (m && !/STARTTLS/.test(line) && !/--server/.test(line)) this.port ||= Number(m[1]);
+        const m = /in a browser, at http:\/\/localhost:(\d+)/.exec(line);
+        if (m) this.port = Number(m[1]);
         if (line.trim() === "ready") resolve();
       };
       createInterface({ input: this.process.stdout }).on("line", read);
@@ -139,13 +141,30 @@ export async function open(browser, url, options = {}) {
 
 export async function login(browser, url, name, options = {}) {
   const page = await open(browser, url + "/", options);
-  await page.getByLabel("Address", { exact: true }).fill(name);
-  await page.getByLabel("Password", { exact: true }).fill("secret");
-  if (options.stay) await page.getByLabel(/^Stay logged in/).check();
-  await page.getByRole("button", { name: "Log in", exact: true }).click();
+  await page.locator("#jid").fill(name);
+  await page.locator("#password").fill("secret");
+  if (options.stay) await page.locator('input[type="checkbox"]').check();
+  await page.locator("button.primary").click(); // whatever the language
   await page.locator(".sidebar").waitFor();
   return page;
 }
+
+/** What the server offers to a browser at one of its domains: the features before login. */
+export const offers = (page, domain) =>
+  page.evaluate(
+    (to) =>
+      new Promise((done) => {
+        const ws = new WebSocket(location.origin.replace("http", "ws") + "/xmpp-websocket", "xmpp");
+        let got = "";
+        ws.onopen = () => ws.send(`<open xmlns="urn:ietf:params:xml:ns:xmpp-framing" to="${to}" version="1.0"/>`);
+        ws.onmessage = (m) => {
+          got += m.data;
+          if (/features|error|<close/.test(m.data)) done(got);
+        };
+        ws.onclose = () => done(got);
+      }),
+    domain,
+  );
 
 const field = (page) => page.locator("#message");
 
