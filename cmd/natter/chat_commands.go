@@ -114,16 +114,26 @@ func (ch *chat) cmdHistory(_ context.Context, args string) {
 		ch.complain("You are not talking with anybody yet: /chat NAME")
 		return
 	}
-	lines, more := ch.current.page(n)
+	p := ch.current
+	if left := len(p.lines) - p.paged; left >= n || p.whole {
+		ch.showPage(p, n)
+		return
+	}
+	ch.earlier(p, n, func(int) { ch.showPage(p, n) })
+}
+
+// showPage shows the n lines before those that /history has shown last.
+func (ch *chat) showPage(p *person, n int) {
+	lines, more := p.page(n)
 	if len(lines) == 0 {
 		ch.note("There is nothing earlier here.")
 		return
 	}
-	if more {
+	if more || p.oldest != "" && !p.whole {
 		ch.note("Earlier lines: /history again.")
 	}
 	for _, e := range lines {
-		ch.screen.print(ch.layout(ch.current, e))
+		ch.screen.print(ch.layout(p, e))
 	}
 }
 

@@ -123,6 +123,7 @@ func (ch *chat) open(p *person) {
 	ch.presentPeer(p)
 	unread := p.unread
 	p.unread = 0
+	ch.openEarlier(p)
 	for _, e := range p.lines[max(0, len(p.lines)-max(unread, 5)):] {
 		ch.showEntry(p, e)
 	}

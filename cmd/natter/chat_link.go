@@ -179,6 +179,7 @@ func (ch *chat) begun(c *client, again bool) {
 	}
 	if !again && ch.current != nil {
 		ch.presentPeer(ch.current)
+		ch.openEarlier(ch.current)
 	}
 	if again {
 		ch.rejoin(c)

@@ -24,6 +24,9 @@ type person struct {
 	shown     string // the presence last told to the user
 	room      *room  // the room that it is, while the user is in it or enters it
 	again     bool   // … which is after a lost connection
+	oldest    string // id in the archive of the earliest message that was read from there
+	whole     bool   // the archive has nothing earlier, or there is none
+	reading   bool   // it is being read
 	paged     int    // how many of the last lines /history has gone back over
 }
 

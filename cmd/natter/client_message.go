@@ -6,14 +6,15 @@ import (
 
 // message is an incoming message with what a person or a script wants of it.
 type message struct {
-	from, to string
-	kind     string // the type; chat, normal, headline, groupchat or error
-	id       string
-	stanzaID string // given by the own account's archive (XEP-0359), "" without one
-	subject  string
-	body     string
-	sent     time.Time // when it was sent, if it says so, else when it came
-	delayed  bool      // sent is from a delay element: the message waited somewhere
+	from, to  string
+	kind      string // the type; chat, normal, headline, groupchat or error
+	id        string
+	stanzaID  string // given by the own account's archive (XEP-0359), "" without one
+	subject   string
+	body      string
+	sent      time.Time // when it was sent, if it says so, else when it came
+	retracted bool      // it was taken back since (XEP-0424); only in an archive
+	delayed   bool      // sent is from a delay element: the message waited somewhere
 }
 
 // readMessage takes a message stanza apart. by is the own bare address, whose

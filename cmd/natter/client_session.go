@@ -34,6 +34,8 @@ type client struct {
 	mu      sync.Mutex // guards pending
 	pending map[string]chan *node
 
+	queries collectors // of archives
+
 	heard atomic.Int64  // when the last element came, in Unix nanoseconds
 	done  chan struct{} // closed when the stream is over
 	err   error         // why it is over; valid once done is closed
@@ -84,7 +86,7 @@ func (c *client) read(handle func(*node) bool) error {
 				c.sendAside(*answer)
 			}
 		case nsClient:
-			if !c.answered(&n) && !c.answer(&n) {
+			if !c.collected(&n) && !c.answered(&n) && !c.answer(&n) {
 				c.taken(&n, handle)
 				continue
 			}

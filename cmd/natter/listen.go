@@ -155,19 +155,24 @@ func (l *listener) print(m message) error {
 		_, err := fmt.Fprintf(l.out, "%s\t%s\t%s\n", m.sent.Local().Format(time.RFC3339), printable(m.from), escapeLine(m.body))
 		return err
 	}
+	e := json.NewEncoder(l.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(m.json())
+}
+
+// json is the message as a line of --json.
+func (m message) json() jsonMessage {
 	line := jsonMessage{
 		From: m.from, To: m.to, Type: m.kind, ID: m.id, StanzaID: m.stanzaID,
-		Subject: m.subject, Body: m.body, Time: m.sent.UTC().Format(time.RFC3339Nano),
+		Subject: m.subject, Body: m.body, Time: m.sent.UTC().Format(time.RFC3339Nano), Retracted: m.retracted,
 	}
 	if m.delayed {
 		line.Delay = line.Time
 	}
-	e := json.NewEncoder(l.out)
-	e.SetEscapeHTML(false)
-	return e.Encode(line)
+	return line
 }
 
-// jsonMessage is a line of listen --json.
+// jsonMessage is a line of listen --json and mam --json.
 type jsonMessage struct {
 	From     string `json:"from"`
 	To       string `json:"to"`
@@ -178,4 +183,6 @@ type jsonMessage struct {
 	Body     string `json:"body"`
 	Time     string `json:"time"`            // when it was sent, else when it came
 	Delay    string `json:"delay,omitempty"` // when it was sent, only if it waited
+
+	Retracted bool `json:"retracted,omitempty"` // its author has taken it back
 }

@@ -34,6 +34,7 @@ func verbs() []verb {
 		{"upload", "FILE [JID]", "put a file on the server, and send its address", runUpload},
 		{"listen", "", "print incoming messages, one a line or as JSON", runListen},
 		{"roster", "[add|remove|accept|deny JID]", "show and change the contact list", runRoster},
+		{"mam", "[JID]", "read and search the archive of messages", runMAM},
 		{"disco", "[JID]", "ask an address what it is and what it can do", runDisco},
 		{"ping", "[JID]", "measure the time to the server or to an address and back", runPing},
 		{"muc", "ACTION [ROOM]", "chat rooms: list, enter, speak, moderate, configure", runMUC},

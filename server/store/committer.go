@@ -269,11 +269,15 @@ func broken(err error) bool {
 	return false
 }
 
+// finishTime bounds how long closing a store takes for what Open can make up for.
+const finishTime = 3 * time.Second
+
 // finish brings the index up to date before the store closes, so that the next
-// Open has nothing to rebuild. An error here costs that time and no data.
+// Open has nothing to rebuild. An error here, or too little time on a busy disk, costs
+// that time and no data.
 func (s *Store) finish() {
 	s.w.index.closing = true
-	for !s.tail.empty() {
+	for began := time.Now(); !s.tail.empty() && time.Since(began) < finishTime; {
 		// What is to be swept is left for the next time.
 		if err := s.transact(nil, workIndex); err != nil {
 			return
