@@ -72,6 +72,12 @@ export function photoSeen(s: Session, who: string, hash: string): void {
   });
 }
 
+/** Somebody has left, who may never be back. */
+export function forgetPicture(s: Session, who: string): void {
+  hashes.delete(who);
+  s.avatars.delete(who);
+}
+
 export async function loadOwn(s: Session): Promise<void> {
   const items = await readItems(s, NS.avatarMeta).catch(() => undefined);
   avatarMetadata(s, s.me, one(items, "item"));

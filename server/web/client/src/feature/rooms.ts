@@ -10,7 +10,7 @@ import { settings } from "../settings";
 import { info } from "./disco";
 import { catchUpRoom } from "./archive";
 import { add, apply, build, release, type Source } from "./messages";
-import { photoSeen } from "./avatars";
+import { forgetPicture, photoSeen } from "./avatars";
 import { bookmark } from "./bookmarks";
 
 /** How often a nick that is taken, perhaps by one's own lost session, is tried. */
@@ -104,6 +104,7 @@ export function roomPresence(s: Session, el: Element): boolean {
     const gone = r.occupants.get(nick);
     r.occupants.delete(nick);
     c.typing.delete(nick);
+    forgetPicture(s, from);
     if (renamed) {
       // Its presence under the new nick follows; it is not news that it is there.
       if (gone) r.occupants.set(renamed, { ...gone, nick: renamed });
@@ -262,6 +263,7 @@ export function invited(s: Session, p: Parsed, source: Source): boolean {
   const by = bare(mediated ? attr(mediated, "from") : p.from);
   if (!jid.includes("@") || source.archive || s.guest || s.blocked.has(by)) return true;
   if (s.conversations.get(jid)?.room?.state === "in") return true;
+  if (s.invitations.size >= 100) return true;
   s.invitations.set(jid, { by, password: text(user, "password") ?? (attr(direct, "password") || undefined) });
   s.listRev.value++;
   return true;

@@ -306,22 +306,38 @@ export class Link {
     clearTimeout(this.watchdog);
     this.drop();
     if (this.state.value.phase === "closed" || this.state.value.phase === "refused") return;
-    if (final.has(this.streamError)) return this.refuse();
-    if (this.streamError === "no-auth-mech") return this.refuse();
-    // A WebSocket that never said a word: take the other way, at once. From BOSH back
-    // to the WebSocket every few attempts, since the network may be another one now.
-    const blocked = !this.opened && !this.bosh;
-    if (this.opened || !this.bosh) {
-      if (blocked) this.bosh = true;
-    } else if (this.attempt % 2 === 1) this.bosh = false;
-    if (blocked && this.attempt === 0) {
-      this.attempt = 1;
-      if (this.wasOnline) this.set({ phase: "lost", reason: this.state.value.reason, retryAt: undefined });
-      return this.connect();
+    if (final.has(this.streamError)) {
+      if (this.streamError === "conflict") this.streamError = "replaced";
+      return this.refuse();
     }
+    if (this.streamError === "no-auth-mech") return this.refuse();
+    const blocked = !this.opened && !this.bosh;
+    this.bosh = false; // the network may be another one now: the WebSocket first
+    if (this.wasOnline) this.set({ phase: "lost", reason: this.streamError || this.state.value.reason });
+    if (blocked) void this.wayRound(this.generation);
+    else this.later();
+  }
+
+  // A WebSocket that never said a word: either the server is gone, or something on the
+  // way lets none through. If it still answers over HTTP, long polling goes, at once.
+  private async wayRound(g: number): Promise<void> {
+    let there = false;
+    try {
+      const r = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(5000) });
+      there = r.status !== 502 && r.status !== 504; // what a proxy says when there is nobody behind it
+    } catch {
+      /* gone */
+    }
+    if (g !== this.generation || this.state.value.phase === "closed") return;
+    if (!there) return this.later();
+    this.bosh = true;
+    this.connect();
+  }
+
+  private later(): void {
     const base = Math.min(30000, 500 * 2 ** this.attempt++);
     const delay = base / 2 + (Math.random() * base) / 2;
-    this.set({ phase: "lost", reason: this.streamError, retryAt: Date.now() + delay });
+    this.set({ phase: "lost", reason: this.streamError || this.state.value.reason, retryAt: Date.now() + delay });
     this.retry = window.setTimeout(() => this.connect(), delay);
   }
 
