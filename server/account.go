@@ -20,12 +20,14 @@ const (
 	AccountDraining                    // offline messages are being delivered
 	AccountArchive                     // messages are archived
 	AccountPush                        // a device wants to be woken (XEP-0357)
+	AccountGuest                       // it is a guest's: see guests.go
 )
 
 // accountFlagNames say what the flags mean, from the lowest bit up.
 var accountFlagNames = [...]string{
 	"the account blocks somebody", "a session wants carbons", "a session is inactive",
 	"offline messages are being delivered", "the account archives", "a device wants to be woken",
+	"the account is a guest's",
 }
 
 // Account is one account of a host while somebody needs it: loaded at the first

@@ -285,6 +285,9 @@ func (h *Host) removal(a *Account) *store.Batch {
 
 // load reads an account from the store.
 func (h *Host) load(local string) (*Account, error) {
+	if h.Anonymous {
+		return h.guest(local)
+	}
 	jid, err := stanza.ParseJID(h.account(local))
 	if err != nil {
 		return nil, err

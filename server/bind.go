@@ -131,6 +131,7 @@ func (srv *Server) End(t *Turn, s *Session, left Leftover) {
 	srv.perform(t, a, &s.Origin, nil, steps)
 	srv.giveBackAll(t, left)
 	srv.run(SessionEnded, &Passage{Turn: t, Origin: &s.Origin, Account: a, Session: s})
+	a.Host.GuestLeaves(a.Local)
 }
 
 // GiveBack finds a new way for what a session that has ended had not brought to

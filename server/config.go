@@ -27,6 +27,15 @@ type Config struct {
 	// Register says whether strangers may make accounts from within their
 	// clients (XEP-0077).
 	Register bool
+	// Guests says whether people without an account may come to the rooms, as
+	// guests at guests.DOMAIN (SASL ANONYMOUS). They can write to rooms that
+	// allow it and to nobody else, and nothing is kept of them. The certificate has to
+	// be good for that name too. Default: true for the domain localhost.
+	Guests bool
+	// GuestAccounts bounds the guests of one domain at a time, GuestsPerAddress those
+	// from one address.
+	GuestAccounts    int
+	GuestsPerAddress int
 	// Dev is for protocol tests on this machine, the only one that is served
 	// then: registration is open, and logins need no TLS.
 	Dev bool
@@ -168,6 +177,8 @@ func Defaults(cfg Config) Config {
 	def(&cfg.MaxStanza, 256<<10)
 	def(&cfg.LoginTimeout, 30*time.Second)
 	def(&cfg.ResumeTime, time.Hour)
+	def(&cfg.GuestAccounts, 2000)
+	def(&cfg.GuestsPerAddress, 50)
 	def(&cfg.TokenLifetime, 21*24*time.Hour)
 	def(&cfg.ClientMemory, 90*24*time.Hour)
 	def(&cfg.Idle, 5*time.Minute)

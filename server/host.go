@@ -22,8 +22,11 @@ type Host struct {
 	Self    *Origin // origin of stanzas the host itself sends
 	Auth    *auth.Config
 	Modules []*Module // in the order of all.go
-	Rooms   *Rooms    // set by the module that serves rooms; nil without
-	PEP     PEP       // what accounts publish; see pep.go
+	// Anonymous: its accounts are guests, who log in without a password and leave
+	// nothing behind; see guests.go.
+	Anonymous bool
+	Rooms     *Rooms // set by the module that serves rooms; nil without
+	PEP       PEP    // what accounts publish; see pep.go
 
 	iq       map[iqKey]*IQHandler
 	nonzas   map[string]*NonzaHandler
@@ -32,8 +35,9 @@ type Host struct {
 	services map[string]*Service
 	ids      archiveIDs
 
-	loads singleflight.Group
-	names names
+	loads  singleflight.Group
+	names  names
+	guests guests
 }
 
 // Exists reports whether the host has an account with this localpart (in normal

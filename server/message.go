@@ -76,7 +76,7 @@ func (srv *Server) refuse(t *Turn, o *Origin, st *stanza.Stanza, hints Hints, ac
 func (a *Account) deliver(p *Passage) *stanza.Error {
 	st := p.Stanza
 	act, addressed := a.decide(p)
-	storable := p.Hints.Storable(st.Type)
+	storable := p.Hints.Storable(st.Type) && !a.Has(AccountGuest)
 	switch {
 	case act == ignore || p.Hints&OnlyStates != 0 && (act == bounce || act == offline):
 		return nil
@@ -156,7 +156,7 @@ func (a *Account) decide(p *Passage) (action, *Session) {
 // that it was handled or the recipient tells what it got (XEP-0198).
 func (a *Account) hand(p *Passage, targets []*Session, storable, spooled bool) *stanza.Error {
 	t, st, stamp := p.Turn, p.Stanza, p.Stamp
-	p.archived[1] = p.Hints.Archivable(st.Type) && a.archives(p.Origin.JID)
+	p.archived[1] = p.Hints.Archivable(st.Type) && a.archives(p.Origin.JID) && !a.Has(AccountGuest)
 	logged := storable && (spooled || p.archived.any() || p.Origin.Session != nil && p.Origin.Session.Has(SessionAcks))
 	for _, s := range targets {
 		logged = logged || storable && s.Has(SessionAcks)

@@ -94,6 +94,7 @@ type Identity struct{ Category, Type, Name string }
 type Service struct {
 	Prefix string // "conference"
 	Name   string // for people, in the disco item
+	Guests bool   // guests may write to it, and it to them
 	// Route takes every stanza for the service's domain and all addresses at
 	// it. Requests are best answered through Host.Request. Answers to what was
 	// asked with Server.Ask do not come here.

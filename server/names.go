@@ -29,6 +29,13 @@ func (n *names) add(local string) {
 	n.mu.Unlock()
 }
 
+// remove takes a name out at once; nothing is stored of it.
+func (n *names) remove(local string) {
+	n.mu.Lock()
+	delete(n.m, local)
+	n.mu.Unlock()
+}
+
 // leave begins the removal of an account; false when there is none, or it has
 // begun.
 func (n *names) leave(local string) bool {

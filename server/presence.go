@@ -176,6 +176,9 @@ func (srv *Server) presenceTo(t *Turn, o *Origin, st *stanza.Stanza, to stanza.J
 // presenceToAccount handles presence for a local account (RFC 6121 §8.5).
 func (h *Host) presenceToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, a *Account) {
 	srv := h.Server
+	if h.intrudes(t, o, st, to) {
+		return
+	}
 	if a == nil {
 		if st.Type == stanza.Probe && !h.Exists(to.Local()) {
 			srv.answerProbe(t, o, st.ID(), to, nil)

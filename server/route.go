@@ -11,6 +11,9 @@ import (
 func (srv *Server) Route(t *Turn, o *Origin, st *stanza.Stanza) {
 	if o.Session != nil {
 		t.received(st)
+		if o.Session.Account.Has(AccountGuest) && srv.stray(t, o, st) {
+			return
+		}
 	}
 	if st.Kind == stanza.Presence && o.Session != nil {
 		srv.presenceFrom(t, o, st)
@@ -180,6 +183,9 @@ func (h *Host) routeHost(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID) {
 // routeAccount handles a stanza for an account of the host (RFC 6121 §8.5).
 func (h *Host) routeAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID) {
 	srv := h.Server
+	if h.intrudes(t, o, st, to) {
+		return
+	}
 	a, err := h.Account(t, to.Local())
 	if err != nil {
 		srv.Bounce(t, o, st, srv.stanzaError(err))

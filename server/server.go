@@ -8,7 +8,8 @@
 // Ranks, from first taken to last; a goroutine never takes two of one rank and
 // never one above what it holds:
 //
-//  1. Host.names, registry shards (held for a map operation only)
+//  1. Host.guests, and within it: Host.names, registry shards (held for a map
+//     operation only)
 //  2. a room's lock (server/xep/muc)
 //  3. Account.mu
 //  4. a stream's lock (server/c2s)
@@ -70,8 +71,8 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 	}
 	srv.tokenKey = []byte(rand.Text())
 	srv.ctx, srv.cancel = context.WithCancel(context.Background())
-	for _, name := range srv.Config.Domains {
-		h, err := srv.newHost(name, modules)
+	for i, name := range srv.Config.Hosts() {
+		h, err := srv.newHost(name, i >= len(srv.Config.Domains), modules)
 		if err != nil {
 			srv.cancel()
 			return nil, err
@@ -93,7 +94,7 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 	srv.goroutines.Go(func() { srv.Wheel.run(srv.ctx) })
 	srv.goroutines.Go(srv.letGo)
 	srv.keepHouse()
-	for _, name := range srv.Config.Domains {
+	for _, name := range srv.Config.Hosts() {
 		for _, m := range srv.hosts[name].Modules {
 			if m.Start != nil {
 				m.Start()
@@ -165,12 +166,12 @@ func (srv *Server) EachSession(fn func(*Session)) {
 	})
 }
 
-func (srv *Server) newHost(name string, modules Modules) (*Host, error) {
+func (srv *Server) newHost(name string, anonymous bool, modules Modules) (*Host, error) {
 	jid, err := stanza.ParseJID(name)
 	if err != nil || jid.Local() != "" || !jid.IsBare() {
 		return nil, fmt.Errorf("domain %q: not a domain name", name)
 	}
-	h := &Host{Server: srv, Name: jid.Domain(), JID: jid, Self: NewOrigin(jid)}
+	h := &Host{Server: srv, Name: jid.Domain(), JID: jid, Self: NewOrigin(jid), Anonymous: anonymous}
 	h.names.m = make(map[string]struct{})
 	ctx, cancel := context.WithTimeout(srv.ctx, time.Minute)
 	defer cancel()
@@ -188,6 +189,9 @@ func (srv *Server) newHost(name string, modules Modules) (*Host, error) {
 		return nil, fmt.Errorf("domain %s: its archives' ids: %w", h.Name, err)
 	}
 	h.Auth = &auth.Config{Domain: h.Name, Secret: secret, Lookup: h.credentials, Tokens: h.tokens}
+	if anonymous {
+		h.Auth.Guest, h.Auth.Tokens = h.comeIn, nil
+	}
 	if !srv.Config.NoLimits {
 		h.Auth.Throttle = auth.NewThrottle()
 	}
@@ -222,6 +226,9 @@ func (srv *Server) EachAccountWith(ctx context.Context, host, kind string, fn fu
 // secret returns the host's random secret, made once: the seed of fake salts and
 // of whatever else has to be stable but unguessable.
 func (h *Host) secret(ctx context.Context) ([]byte, error) {
+	if h.Anonymous { // there is nothing it would have to be the same for
+		return []byte(NewID() + NewID()), nil
+	}
 	key := h.Key("", "host", "secret")
 	if doc, ok, err := h.Server.Store.Get(ctx, key); ok || err != nil {
 		return doc.Data, err

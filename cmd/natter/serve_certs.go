@@ -36,7 +36,7 @@ func (o *options) certSource() (*cert.Source, error) {
 	if !o.Memory {
 		dir = filepath.Join(o.Data, "cert")
 	}
-	s, err := cert.Local(dir, o.Server.Domains)
+	s, err := cert.Local(dir, o.Server.Hosts())
 	if err != nil {
 		return nil, fmt.Errorf("making a certificate: %w", err)
 	}

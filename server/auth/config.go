@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"net/netip"
 )
 
 // Config is how one host authenticates its clients. Fill it in before first
@@ -29,6 +30,10 @@ type Config struct {
 	NoPlain bool
 	// Throttle slows guessing down; nil does not.
 	Throttle *Throttle
+	// Guest, if not nil, lets everybody in, with a new name each: ANONYMOUS is offered
+	// and nothing else. The error is that there are too many already. The name is the
+	// client's from then on.
+	Guest func(addr netip.Addr) (localpart string, err error)
 	// Tokens finds the tokens of one of an account's devices (XEP-0484), two at
 	// most, with whether the account is disabled. Nil offers no tokens. It is called
 	// for names without an account too, and then finds none.
@@ -52,7 +57,10 @@ var mechanisms = []mechanism{
 	{"SCRAM-SHA-256", scramSHA256, false},
 	{"SCRAM-SHA-1", scramSHA1, false},
 	{"PLAIN", nil, false},
+	{anonymous, nil, false},
 }
+
+const anonymous = "ANONYMOUS" // RFC 4505
 
 // Mechanisms lists what to offer over a channel, strongest first, nothing where
 // it is not secure: the -PLUS ones where the connection has a binding, PLAIN only
@@ -75,6 +83,10 @@ func (c *Config) BindingTypes(ch Channel) []string { return ch.bindingTypes() }
 // refusal says why a mechanism can't be used over a channel, nil if it can.
 func (c *Config) refusal(m *mechanism, ch *Channel, bindable bool) *Failure {
 	switch {
+	case (m.name == anonymous) != (c.Guest != nil):
+		return fail(InvalidMechanism, "")
+	case m.name == anonymous && ch.secure():
+		return nil
 	case m.family == nil && c.NoPlain:
 		return fail(MechanismTooWeak, "")
 	case m.family == nil && !ch.confidential(), !ch.secure():
@@ -102,9 +114,12 @@ func (c *Config) Start(name string, ch Channel) (*Exchange, error) {
 			return nil, f
 		}
 		x := &Exchange{config: c, channel: ch, mechanism: m, bindable: bindable}
-		if m.family == nil {
+		switch {
+		case m.name == anonymous:
+			x.next, x.asked = x.anonymous, true // there is nothing to ask for (XEP-0175 §4)
+		case m.family == nil:
 			x.next = x.plain
-		} else {
+		default:
 			x.next = x.scramFirst
 		}
 		return x, nil

@@ -158,7 +158,7 @@ func (s *Stream) Ticket(b *store.Batch) uint32 {
 	a := s.acks
 	a.outstanding++
 	h := a.handled + 1
-	if a.resumable && !s.ended {
+	if s.kept() && !s.ended {
 		b.Put(s.handledDoc(h))
 	}
 	return h
@@ -249,7 +249,7 @@ func (s *Stream) answer(t *server.Turn, must bool) {
 		// Stanzas without tickets. A session that can be resumed still has to
 		// know after a restart what it told its client.
 		switch {
-		case !a.resumable:
+		case !s.kept():
 			a.durable = a.handled
 		case a.owed && !s.ended:
 			s.persistHandled(nil)
@@ -274,6 +274,12 @@ func (a *acks) appendAck(b []byte) []byte {
 	b = append(b, `<a xmlns='urn:xmpp:sm:3' h='`...)
 	b = strconv.AppendUint(b, uint64(a.durable), 10)
 	return append(b, `'/>`...)
+}
+
+// kept reports whether the store knows of the session: a client can come back to it
+// after a restart. s.mu need not be held.
+func (s *Stream) kept() bool {
+	return s.acks.resumable && !s.session.Account.Has(server.AccountGuest)
 }
 
 // persistHandled stores how many stanzas were handled, which may be acknowledged
@@ -314,8 +320,18 @@ func (s *Stream) caughtUp(t *server.Turn) error {
 		return nil
 	}
 	done := make(chan error, 1)
-	s.persistHandled(func(err error) { done <- err })
-	s.mu.Unlock()
+	if s.kept() {
+		s.persistHandled(func(err error) { done <- err })
+		s.mu.Unlock()
+	} else {
+		s.mu.Unlock()
+		s.c2s.core.Store.Barrier(func(err error) { // what it waits for has been told by then
+			s.mu.Lock()
+			a.durable = a.handled
+			s.mu.Unlock()
+			done <- err
+		})
+	}
 	timer := time.NewTimer(s.c2s.core.Config.StoreTimeout)
 	defer timer.Stop()
 	select {

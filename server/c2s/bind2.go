@@ -15,7 +15,7 @@ import (
 //
 // Offline messages are not cleared as §3.2 has it: they come, with their stanza-ids, so
 // that a client which reads the archive knows them and one that does not misses nothing.
-func (c *conn) bind2(t *server.Turn, r *request, bind stanza.Child, success func(*server.Session, string) []byte) error {
+func (c *conn) bind2(t *server.Turn, r *request, bind stanza.Child, success func(*server.Session, string) [][]byte) error {
 	s := c.stream
 	inner := ""
 	var a *acks
@@ -36,7 +36,8 @@ func (c *conn) bind2(t *server.Turn, r *request, bind stanza.Child, success func
 		s.mu.Lock()
 		s.acks = nil
 		s.mu.Unlock()
-		s.release(t, nil)
+		s.release(t)
+		c.host.GuestLeaves(c.login.user)
 		c.login.user = ""
 		var refused *stanza.Error
 		f := &auth.Failure{Condition: auth.TemporaryAuthFailure}
@@ -58,7 +59,7 @@ func (c *conn) bind2(t *server.Turn, r *request, bind stanza.Child, success func
 	if a != nil && a.resumable {
 		c.c2s.remember(s)
 	}
-	s.release(t, success(sess, answer))
+	s.release(t, success(sess, answer)...)
 	s.Changed(t)
 	s.mu.Lock()
 	ended := s.ended
@@ -107,13 +108,17 @@ func (s *Stream) hold(a *acks) {
 	s.mu.Unlock()
 }
 
-// release ends hold: b goes before everything that was queued meanwhile.
-func (s *Stream) release(t *server.Turn, b []byte) {
+// release ends hold: the elements go before everything that was queued meanwhile.
+func (s *Stream) release(t *server.Turn, elements ...[]byte) {
 	s.mu.Lock()
 	s.held = false
 	if s.tr == nil { // and nothing in the queue
 		s.mu.Unlock()
 		return
+	}
+	var b []byte
+	for _, e := range elements {
+		b = s.framing.appendElement(b, e)
 	}
 	s.grow()
 	s.out = slices.Insert(s.out, s.heldAt, b...)

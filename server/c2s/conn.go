@@ -277,6 +277,9 @@ func unsupported(st *stanza.Stanza) *stanza.StreamError {
 // why, if it can be, and given time to hear it.
 func (c *conn) close(err error) {
 	defer c.c2s.closed(c)
+	if c.login != nil && c.login.user != "" {
+		c.host.GuestLeaves(c.login.user) // before it came to anything
+	}
 	core := c.c2s.core
 	var se *stanza.StreamError
 	switch {

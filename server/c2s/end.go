@@ -218,10 +218,10 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 // detach lets the session wait for its client to come back (XEP-0198 §5). s.mu
 // must be held, so that it cannot come back before.
 func (s *Stream) detach() {
-	core := s.c2s.core
+	d := s.session.Account.Host.ResumeTime()
 	s.session.Set(server.SessionDetached)
-	s.until = time.Now().Add(core.Config.ResumeTime)
-	core.Wheel.Set(&s.alarm, core.Config.ResumeTime)
+	s.until = time.Now().Add(d)
+	s.c2s.core.Wheel.Set(&s.alarm, d)
 }
 
 // ring is what the stream's alarm runs: the heartbeat of a connection, and the end

@@ -32,7 +32,7 @@ type saved struct {
 func (s *Stream) Changed(t *server.Turn) {
 	s.mu.Lock()
 	a := s.acks
-	if a == nil || !a.resumable || s.ended {
+	if a == nil || !s.kept() || s.ended {
 		s.mu.Unlock()
 		return
 	}
@@ -64,6 +64,9 @@ func (s *Stream) Changed(t *server.Turn) {
 
 // unsave deletes what is stored of a session.
 func (c *Server) unsave(s *Stream) {
+	if !s.kept() {
+		return
+	}
 	acc := s.session.Account
 	b := new(store.Batch)
 	b.Delete(acc.Host.Key(acc.Local, kindSession, s.session.ID))

@@ -86,7 +86,7 @@ func (c *conn) enabled(a *acks) []byte {
 		b = append(b, " resume='true' id='"...)
 		b = append(b, a.id...)
 		b = append(b, "' max='"...)
-		b = strconv.AppendInt(b, int64(c.c2s.core.Config.ResumeTime.Seconds()), 10)
+		b = strconv.AppendInt(b, int64(c.host.ResumeTime().Seconds()), 10)
 		b = append(b, '\'')
 	}
 	return append(b, "/>"...)
@@ -101,7 +101,7 @@ func (c *conn) beforeBind(t *server.Turn, st *stanza.Stanza, name string) error 
 	}
 	id, _ := st.AttrString("", "previd")
 	h, _ := st.AttrString("", "h")
-	refused, err := c.tryResume(t, id, h, func(_ *server.Session, resumed string) []byte { return []byte(resumed) })
+	refused, err := c.tryResume(t, id, h, func(_ *server.Session, resumed string) [][]byte { return [][]byte{[]byte(resumed)} })
 	if refused != nil {
 		c.stream.DeliverNonza(t, refused)
 	}
@@ -110,13 +110,14 @@ func (c *conn) beforeBind(t *server.Turn, st *stanza.Stanza, name string) error 
 
 // tryResume resumes the session that a client names, or returns the <failed/> that is
 // to be answered. answer makes what is sent first from <resumed/>.
-func (c *conn) tryResume(t *server.Turn, id, count string, answer func(*server.Session, string) []byte) (refused []byte, err error) {
+func (c *conn) tryResume(t *server.Turn, id, count string, answer func(*server.Session, string) [][]byte) (refused []byte, err error) {
 	h, err := strconv.ParseUint(count, 10, 32)
 	if err != nil {
 		return smFailed("bad-request", ""), nil
 	}
 	old := c.c2s.find(id)
-	if old == nil || old.session.Account.Local != c.login.user || old.session.Account.Host != c.host {
+	if old == nil || old.session.Account.Host != c.host || old.session.Account.Local != c.login.user && !c.host.Anonymous {
+		// Guests have nothing to show but the id, which nobody else has.
 		return smFailed("item-not-found", ""), nil
 	}
 	old.acks.taking.Lock()
@@ -131,7 +132,8 @@ func (c *conn) tryResume(t *server.Turn, id, count string, answer func(*server.S
 // resume gives the session of old this connection. What the client lacks is sent
 // again; the old connection, if it is still there, is told that it has been
 // replaced.
-func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server.Session, string) []byte) (refused []byte, err error) {
+func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server.Session, string) [][]byte) (refused []byte, err error) {
+	user := c.login.user
 	s := c.stream // its connection and what is queued move over
 	s.mu.Lock()
 	tr, secure, framing, out, queued, written, busy := s.tr, s.secure, s.framing, s.out, s.queued, s.written, s.writing
@@ -160,8 +162,10 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 	old.tr, old.secure, old.out, old.rest, old.taken, old.marks = tr, secure, out, nil, 0, nil
 	old.queued, old.written, old.writing = queued, written, false
 	old.closing, old.sealed = false, false
-	old.push(answer(old.session, "<resumed xmlns='urn:xmpp:sm:3' previd='"+old.acks.id+
-		"' h='"+strconv.FormatUint(uint64(old.acks.durable), 10)+"'/>"))
+	for _, e := range answer(old.session, "<resumed xmlns='urn:xmpp:sm:3' previd='"+old.acks.id+
+		"' h='"+strconv.FormatUint(uint64(old.acks.durable), 10)+"'/>") {
+		old.push(e)
+	}
 	for i := range old.acks.kept {
 		old.push(old.acks.kept[i].b)
 	}
@@ -175,6 +179,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 	if before != nil {
 		supersede(before, as, quiet)
 	}
+	c.host.GuestLeaves(user) // of the name it was given now
 	c.stream, c.login = old, nil
 	c.sc.SetLimits(c.c2s.limits)
 	t.Touch(old)

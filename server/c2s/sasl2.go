@@ -266,17 +266,17 @@ func (c *conn) welcome(t *server.Turn, extra string) error {
 		token = "<token xmlns='" + nsFast + "' expiry='" + issued.Expiry.UTC().Format(time.RFC3339) + "' token='" + issued.Token + "'/>"
 	}
 	l.user = r.login.Local
-	success := func(who, more string) []byte {
+	success := func(who, more string) [][]byte {
 		b := []byte("<success xmlns='" + nsSASL2 + "'>" + extra + "<authorization-identifier>")
 		b = stanza.AppendText(b, who)
 		b = append(b, "</authorization-identifier>"+more+token+"</success>"...)
-		return append(b, c.features()...)
+		return [][]byte{b, c.features()}
 	}
 	failed := ""
 	if resume, ok := r.st.Child(nsSM, "resume"); ok {
 		previd, _ := r.st.ChildAttr(resume, "previd")
 		h, _ := r.st.ChildAttr(resume, "h")
-		refused, err := c.tryResume(t, previd, h, func(s *server.Session, resumed string) []byte {
+		refused, err := c.tryResume(t, previd, h, func(s *server.Session, resumed string) [][]byte {
 			c.login = nil
 			return success(s.Account.Bare, resumed)
 		})
@@ -289,12 +289,14 @@ func (c *conn) welcome(t *server.Turn, extra string) error {
 		failed = string(refused)
 	}
 	if bind, ok := r.st.Child(nsBind2, "bind"); ok {
-		return c.bind2(t, r, bind, func(s *server.Session, bound string) []byte {
+		return c.bind2(t, r, bind, func(s *server.Session, bound string) [][]byte {
 			return success(s.Full, failed+bound)
 		})
 	}
 	c.c2s.core.Stats.Login(true)
 	l.request = nil
-	c.stream.DeliverNonza(t, success(l.user+"@"+c.host.Name, failed))
+	for _, e := range success(l.user+"@"+c.host.Name, failed) {
+		c.stream.DeliverNonza(t, e)
+	}
 	return nil
 }

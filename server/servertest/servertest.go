@@ -99,7 +99,7 @@ func Start(o Options, log io.Writer) (*Server, error) {
 		o.Config.Domains = []string{"localhost"}
 	}
 	if !o.Strict {
-		o.Config.Dev, o.Config.Archive = true, true
+		o.Config.Dev, o.Config.Archive, o.Config.Guests = true, true, true
 	}
 	level := slog.LevelDebug
 	if o.Log == nil {
@@ -110,7 +110,7 @@ func Start(o Options, log io.Writer) (*Server, error) {
 		return nil, err
 	}
 	logger := slog.New(slog.NewTextHandler(o.Log, &slog.HandlerOptions{Level: level}))
-	certs, err := cert.Local("", o.Config.Domains)
+	certs, err := cert.Local("", o.Config.Hosts())
 	if err != nil {
 		db.Close()
 		return nil, err

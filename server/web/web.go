@@ -56,6 +56,9 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 			}
 		}
 		s.muxes[h.Name] = mux
+		if core.Config.Guests {
+			s.muxes[server.GuestHost(h.Name)] = mux
+		}
 	}
 	return s
 }

@@ -33,6 +33,9 @@ import (
 // All makes the modules of a host, in the order in which their hooks are
 // consulted. Adding an extension is one line here.
 func All(h *server.Host) []*server.Module {
+	if h.Anonymous {
+		return guests(h)
+	}
 	return []*server.Module{
 		session.New(h),
 		blocking.New(h),
@@ -61,5 +64,19 @@ func All(h *server.Host) []*server.Module {
 		administration.New(h),
 		upload.New(h),
 		muc.New(h),
+	}
+}
+
+// guests are the modules of a host for guests: what keeps something is not there.
+func guests(h *server.Host) []*server.Module {
+	return []*server.Module{
+		session.New(h),
+		server.GuestModule(h),
+		server.MessageModule(h),
+		disco.New(h),
+		ping.New(h),
+		csi.New(h),
+		version.New(h),
+		xtime.New(h),
 	}
 }

@@ -116,6 +116,9 @@ func (m *module) accountInfo(q *server.IQ) error {
 		return m.node(q, NSInfo, n)
 	}
 	ids := []server.Identity{{Category: "account", Type: "registered"}}
+	if m.host.Anonymous {
+		ids[0].Type = "anonymous" // XEP-0175 §5
+	}
 	for _, mod := range m.host.Modules {
 		ids = append(ids, mod.AccountIdentities...)
 	}

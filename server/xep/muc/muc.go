@@ -55,7 +55,7 @@ func New(h *server.Host) *server.Module {
 	h.Rooms = s.api()
 	return &server.Module{
 		Name: "muc", XEP: "0045 1.35.5, 0249 1.2, 0317 0.3.1, 0410 1.1.0, 0421 1.0.1, 0424 0.4.2, 0425 0.3.0, 0433 0.1.0, 0463 0.2.0, 0486 0.1.0, 0488 0.1.0, 0500 0.1.1, 0502 0.1.0, 0513 0.1.0", Summary: "chat rooms",
-		Service:        &server.Service{Prefix: prefix, Name: "Chat rooms", Route: s.route},
+		Service:        &server.Service{Prefix: prefix, Name: "Chat rooms", Guests: true, Route: s.route},
 		SaveSession:    saveSession,
 		RestoreSession: s.restoreSession,
 	}
@@ -73,9 +73,7 @@ func newService(h *server.Host) *service {
 }
 
 // guest reports whether an address is that of an anonymous user.
-func (s *service) guest(j stanza.JID) bool {
-	return false
-}
+func (s *service) guest(j stanza.JID) bool { return s.srv.IsGuest(j) }
 
 // local reports whether an address is of this server.
 func (s *service) local(j stanza.JID) bool { return s.srv.Host(j.Domain()) != nil }
