@@ -27,11 +27,11 @@ type Config struct {
 	// Register says whether strangers may make accounts from within their
 	// clients (XEP-0077).
 	Register bool
-	// Guests says whether people without an account may come to the rooms, as
-	// guests at guests.DOMAIN (SASL ANONYMOUS). They can write to rooms that
+	// Guests, on or off, says whether people without an account may come to the
+	// rooms, as guests at guests.DOMAIN (SASL ANONYMOUS). They can write to rooms that
 	// allow it and to nobody else, and nothing is kept of them. The certificate has to
-	// be good for that name too. Default: true for the domain localhost.
-	Guests bool
+	// be good for that name too. Default: on for the domain localhost, else off.
+	Guests string
 	// GuestAccounts bounds the guests of one domain at a time, GuestsPerAddress those
 	// from one address.
 	GuestAccounts    int

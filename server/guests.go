@@ -23,13 +23,16 @@ const guestResume = 5 * time.Minute
 // Hosts returns the names of all hosts: the domains, and those for their guests.
 func (cfg *Config) Hosts() []string {
 	list := append([]string(nil), cfg.Domains...)
-	if cfg.Guests {
+	if cfg.TakesGuests() {
 		for _, d := range cfg.Domains {
 			list = append(list, GuestHost(d))
 		}
 	}
 	return list
 }
+
+// TakesGuests reports whether there are hosts for guests.
+func (cfg *Config) TakesGuests() bool { return cfg.Guests == "on" }
 
 // GuestHost names the host for the guests of a domain.
 func GuestHost(domain string) string { return guestPrefix + domain }

@@ -48,6 +48,7 @@ func serveOptions(verb string, args []string, std stdio) (*options, int, bool) {
 	config := fs.String("config", "", "configuration `FILE` (TOML), else NATTER_CONFIG; natter config prints one with\nevery setting")
 	domain := fs.String("domain", "", "the `DOMAIN` to serve (default localhost)")
 	archive := fs.String("archive", "", "keep delivered messages: `on|off` (default on)")
+	fs.StringVar(&o.Server.Guests, "guests", "", "let people without an account into rooms: `on|off` (default on for localhost)")
 	fs.StringVar(&o.Data, "data", "", "keep data in `DIR` (default "+shortPath(defaultDataDir())+")")
 	fs.BoolVar(&o.Memory, "memory", false, "keep nothing on disk")
 	fs.BoolVar(&o.Server.Dev, "dev", false, "for protocol tests on this machine: in memory unless --data is given,\nopen registration, SCRAM without TLS from loopback")

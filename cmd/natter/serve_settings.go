@@ -86,6 +86,14 @@ func (o *options) complete() error {
 		o.Server.Register = true
 		o.Memory = o.Memory || o.Data == ""
 	}
+	switch {
+	case o.Server.Guests == "" && o.local():
+		o.Server.Guests = "on"
+	case o.Server.Guests == "":
+		o.Server.Guests = "off"
+	case o.Server.Guests != "on" && o.Server.Guests != "off":
+		return fmt.Errorf("guests are on or off, not %q", o.Server.Guests)
+	}
 	if len(o.Server.Admins) == 0 {
 		o.Server.Admins = []string{"admin@" + o.Server.Domains[0]}
 	}

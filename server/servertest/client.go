@@ -217,6 +217,16 @@ func (c *Client) Bind(addr string) {
 	}
 }
 
+// Bound notes the address that a session was bound to by other means than Bind.
+func (c *Client) Bound(addr string) {
+	c.t.Helper()
+	j, err := stanza.ParseJID(addr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.JID = j
+}
+
 // Write sends bytes as they are.
 func (c *Client) Write(s string) {
 	c.t.Helper()

@@ -99,7 +99,7 @@ func Start(o Options, log io.Writer) (*Server, error) {
 		o.Config.Domains = []string{"localhost"}
 	}
 	if !o.Strict {
-		o.Config.Dev, o.Config.Archive, o.Config.Guests = true, true, true
+		o.Config.Dev, o.Config.Archive, o.Config.Guests = true, true, "on"
 	}
 	level := slog.LevelDebug
 	if o.Log == nil {

@@ -56,7 +56,7 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 			}
 		}
 		s.muxes[h.Name] = mux
-		if core.Config.Guests {
+		if core.Config.TakesGuests() {
 			s.muxes[server.GuestHost(h.Name)] = mux
 		}
 	}
