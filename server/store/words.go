@@ -49,6 +49,9 @@ func (w *words) publish(maxStored uint64) {
 
 func (w *words) abort() { w.now = w.mark }
 
+// stepBytes bounds the texts that are indexed in one transaction, but for the last.
+const stepBytes = 1 << 20
+
 // step indexes up to n records above the mark, in the group's transaction.
 func (w *words) step(g *group, n int) error {
 	if err := g.start(); err != nil {
@@ -60,7 +63,7 @@ func (w *words) step(g *group, n int) error {
 		r      Record
 	}
 	rows := make([]row, 0, n)
-	last := uint64(0)
+	last, size := uint64(0), 0
 	q := g.c.prep(`SELECT id, o0, o1, flags, sender, recipient, body FROM log WHERE id > ? ORDER BY id LIMIT ?`).id(w.now).int(int64(n))
 	for {
 		ok, err := q.next()
@@ -70,12 +73,17 @@ func (w *words) step(g *group, n int) error {
 		if !ok {
 			break
 		}
+		if size > stepBytes {
+			q.reset()
+			break
+		}
 		last = q.colID(0)
 		if uint32(q.colInt(3))&FlagTransient != 0 {
 			continue
 		}
 		rows = append(rows, row{last, [2]int64{q.colInt(1), q.colInt(2)},
 			Record{From: q.colText(4), To: q.colText(5), Text: q.colText(6)}})
+		size += len(rows[len(rows)-1].r.Text)
 	}
 	for i := range rows {
 		if err := w.insert(g.c, rows[i].id, rows[i].owners, &rows[i].r); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"natter/server"
 	"natter/server/store"
@@ -88,12 +89,26 @@ func (a *Archive) find(r *reader, f *filter, q store.RangeQuery) ([]store.Record
 	return list, nil
 }
 
+// searchTime bounds a search, with the time it waits for others.
+const searchTime = 5 * time.Second
+
+// searches bounds those that run at once: the store has other readers.
+var searches = make(chan struct{}, 2)
+
 // rangeOf reads a range of the archive, or what is found in it by its words (XEP-0431).
 func (a *Archive) rangeOf(r *reader, f *filter, q store.RangeQuery) ([]store.Record, error) {
 	if f.search == "" {
 		return r.store.Range(r.ctx, a.Owner, q)
 	}
-	list, err := r.store.Search(r.ctx, a.Owner, f.search, q)
+	ctx, cancel := context.WithTimeout(r.ctx, searchTime)
+	defer cancel()
+	select {
+	case searches <- struct{}{}:
+		defer func() { <-searches }()
+	case <-ctx.Done():
+		return nil, stanza.ResourceConstraint("too many others search just now; try again later")
+	}
+	list, err := r.store.Search(ctx, a.Owner, f.search, q)
 	if errors.Is(err, store.ErrBehind) || errors.Is(err, context.DeadlineExceeded) {
 		return nil, stanza.ResourceConstraint("the search takes too long: ask for a shorter time, or for one contact's messages")
 	}

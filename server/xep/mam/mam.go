@@ -8,6 +8,8 @@
 package mam
 
 import (
+	"context"
+
 	"natter/server"
 	"natter/server/xep/archive"
 	"natter/stanza"
@@ -50,7 +52,11 @@ func New(h *server.Host) *server.Module {
 
 // own answers about the asker's own archive.
 func (m *module) own(q *server.IQ) error {
-	return archive.Archive{Host: m.host, Owner: q.Account.Bare, Show: show, Groupchat: true, Search: true, Settle: m.graves.settle}.Handle(q)
+	owner := q.Account.Bare
+	return archive.Archive{
+		Host: m.host, Owner: owner, Show: show, Groupchat: true, Search: true,
+		Settle: func(ctx context.Context) error { return m.graves.settle(ctx, owner) },
+	}.Handle(q)
 }
 
 // forbidden answers whoever asks for the archive of somebody else, or of nobody

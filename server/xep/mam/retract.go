@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"time"
 
 	"natter/server"
 	"natter/server/store"
@@ -21,6 +22,10 @@ const (
 	// maxRetractions bounds how many retractions wait to be carried out; more are
 	// delivered and archived as any message, without a tombstone.
 	maxRetractions = 1000
+	// maxOfOne is how many of them one author may have waiting.
+	maxOfOne = 20
+	// settleTime bounds how long a query waits for its owner's.
+	settleTime = time.Second
 	// maxLook is how many messages back, between the same two, the one that is
 	// retracted is looked for.
 	maxLook  = 5000
@@ -47,16 +52,27 @@ type retractions struct {
 	mu      sync.Mutex
 	waiting []retraction
 	running bool
-	added   uint64        // how many were noted
-	done    uint64        // how many of them were carried out, or given up
-	moved   chan struct{} // closed when done changes; nil while nobody waits
+	added   uint64           // how many were noted
+	done    uint64           // how many of them were carried out, or given up
+	last    map[string]noted // of those that wait or are carried out, by the bare JIDs of both sides
+	moved   chan struct{}    // closed when done changes; nil while nobody waits
 }
 
-// settle waits until what was noted so far is carried out.
-func (g *retractions) settle(ctx context.Context) error {
+// noted are the retractions of one side that are not finished.
+type noted struct {
+	number  uint64 // of the last one, as added counts
+	waiting int
+	own     int // of these, the side being the author
+}
+
+// settle waits until what the owner of an archive has noted so far is carried out, but
+// not for long: there may be many before it.
+func (g *retractions) settle(ctx context.Context, owner string) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for until := g.added; g.done < until; {
+	for until := g.last[owner].number; g.done < until; {
 		if g.moved == nil {
 			g.moved = make(chan struct{})
 		}
@@ -68,10 +84,45 @@ func (g *retractions) settle(ctx context.Context) error {
 		}
 		g.mu.Lock()
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil
 		}
 	}
 	return nil
+}
+
+// note adds one, unless too many wait, of its author's or of all.
+func (g *retractions) note(r retraction) (first bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	author := r.author.Bare().String()
+	if len(g.waiting) >= maxRetractions || g.last[author].own >= maxOfOne {
+		return false
+	}
+	g.waiting = append(g.waiting, r)
+	g.added++
+	if g.last == nil {
+		g.last = make(map[string]noted)
+	}
+	for _, who := range r.sides() {
+		n := g.last[who]
+		n.number, n.waiting = g.added, n.waiting+1
+		if who == author {
+			n.own++
+		}
+		g.last[who] = n
+	}
+	first = !g.running
+	g.running = true
+	return first
+}
+
+// sides are the two that a retraction is between.
+func (r *retraction) sides() []string {
+	from, to := r.author.Bare().String(), r.to.Bare().String()
+	if from == to {
+		return []string{from}
+	}
+	return []string{from, to}
 }
 
 // next returns what is to be carried out next, false when nothing waits.
@@ -88,10 +139,21 @@ func (g *retractions) next() (retraction, bool) {
 }
 
 // finished notes that one is over.
-func (g *retractions) finished() {
+func (g *retractions) finished(r *retraction) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.done++
+	for _, who := range r.sides() {
+		n := g.last[who]
+		if who == r.author.Bare().String() {
+			n.own--
+		}
+		if n.waiting--; n.waiting == 0 {
+			delete(g.last, who)
+			continue
+		}
+		g.last[who] = n
+	}
 	if g.moved != nil {
 		close(g.moved)
 		g.moved = nil
@@ -130,15 +192,7 @@ func (m *module) retracts(p *server.Passage) server.Verdict {
 	if srv.Host(p.To.Domain()) != nil && p.To.Bare() != from.Bare() {
 		r.archives = append(r.archives, lookup{p.To.Bare().String(), from.Bare().String()})
 	}
-	m.graves.mu.Lock()
-	defer m.graves.mu.Unlock()
-	if len(m.graves.waiting) >= maxRetractions {
-		return server.Pass
-	}
-	m.graves.waiting = append(m.graves.waiting, r)
-	m.graves.added++
-	if !m.graves.running {
-		m.graves.running = true
+	if m.graves.note(r) {
 		srv.Go(m.dig)
 	}
 	return server.Pass
@@ -164,7 +218,7 @@ func (m *module) dig(ctx context.Context) {
 }
 
 func (m *module) carryOut(ctx context.Context, r retraction) {
-	defer m.graves.finished()
+	defer m.graves.finished(&r)
 	if err := m.bury(ctx, r); err != nil && ctx.Err() == nil {
 		m.host.Server.Log.Warn("message not retracted", "account", r.author.Bare().String(), "err", err)
 	}
