@@ -298,8 +298,7 @@ export function guestNick(s: Session, c: Conversation): string {
     /* then not */
   }
   if (kept) return kept;
-  const own = local(s.link.jid);
-  return /^guest-\d+$/.test(own) ? own : "guest-1"; // or the next that is free
+  return /^guest-\d+/.exec(local(s.link.jid))?.[0] ?? "guest-1"; // or the next that is free
 }
 
 /** What an owner may set, as the room's form says (XEP-0045 §10.2). */

@@ -200,6 +200,7 @@ export const en = {
   "e_temporary-auth-failure": "The server cannot check passwords just now, or there were too many tries. Wait a minute and try again.",
   "e_no-auth-mech": "The server offers no way to log in from here. Open this page with https, or ask whoever runs the server.",
   e_conflict: "That name is taken. Choose another one.",
+  e_no_guests: "This server takes no guests. Log in with an account, if you have one.",
   e_replaced: "This session has been taken over by another one of yours.",
   "e_host-unknown": "This server does not know that domain. Check the part after @.",
   "e_policy-violation": "The server has ended the connection: too much, too fast. Wait a moment before you try again.",

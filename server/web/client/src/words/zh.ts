@@ -194,6 +194,7 @@ export const zh: Words = {
   "e_temporary-auth-failure": "服务器暂时无法验证密码，或尝试次数过多。请等一分钟再试。",
   "e_no-auth-mech": "服务器不允许从这里登录。请用 https 打开此页面，或联系服务器管理者。",
   e_conflict: "这个名字已被使用。请换一个。",
+  e_no_guests: "此服务器不接受访客。如有账号，请登录。",
   e_replaced: "此会话已被您的另一个会话接管。",
   "e_host-unknown": "此服务器不认识该域名。请检查 @ 后面的部分。",
   "e_policy-violation": "服务器断开了连接：太多太快。请稍等再试。",

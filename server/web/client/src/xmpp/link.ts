@@ -200,8 +200,7 @@ export class Link {
     const service = this.bosh ? here + "/http-bind" : here.replace(/^http/, "ws") + "/xmpp-websocket";
     const conn = new Strophe.Connection(service, {
       enableStreamManagement: true,
-      // Guests get a new address each time: theirs cannot be resumed.
-      streamManagement: { storage: this.storage, maxUnacked: 1, requestResume: !this.anonymous },
+      streamManagement: { storage: this.storage, maxUnacked: 1 },
       mechanisms: this.anonymous
         ? [Strophe.SASLAnonymous]
         : [Strophe.SASLSHA512, Strophe.SASLSHA256, Strophe.SASLSHA1], // the password itself is never sent
@@ -295,7 +294,9 @@ export class Link {
   }
 
   private refuse(): void {
-    // Kept keys that no longer fit: the password was changed.
+    if (this.anonymous && ["host-unknown", "no-auth-mech", "not-authorized"].includes(this.streamError)) {
+      this.streamError = "no_guests";
+    }
     this.set({ phase: "refused", reason: this.streamError });
     this.generation++;
     this.drop();
