@@ -83,8 +83,12 @@ var loadChat = sync.OnceValue(func() *chat {
 func mountChat(mux *http.ServeMux, h *server.Host) {
 	c := loadChat()
 	var page bytes.Buffer
+	guests := ""
+	if h.Server.Config.TakesGuests() {
+		guests = server.GuestHost(h.Name)
+	}
 	err := c.page.Execute(&page, map[string]string{
-		"Domain": h.Name, "Guests": "guests." + h.Name, "Rooms": "conference." + h.Name, "Version": c.version,
+		"Domain": h.Name, "Guests": guests, "Rooms": "conference." + h.Name, "Version": c.version,
 	})
 	if err != nil {
 		panic(err)

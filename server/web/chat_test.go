@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"natter/server"
 	"natter/server/servertest"
 	"natter/server/web"
 )
@@ -57,6 +58,15 @@ func TestChatPageLoadsOnlyItsOwn(t *testing.T) {
 		}
 		if strings.Contains(body, "http://") || strings.Contains(body, "https://") {
 			t.Errorf("%s refers to another site", path)
+		}
+	}
+}
+
+func TestChatPageSaysWhetherGuestsMayCome(t *testing.T) {
+	for guests, on := range map[string]bool{"on": true, "off": false} {
+		s := site(servertest.New(t, servertest.Options{Config: server.Config{Guests: guests}, Strict: true}))
+		if got := strings.Contains(fetch(s, "/").Body.String(), `name="natter-guests" content="guests.localhost"`); got != on {
+			t.Errorf("with guests %s the page says %v", guests, got)
 		}
 	}
 }

@@ -3,7 +3,7 @@
 export interface Page {
   /** The host whose accounts log in here. */
   domain: string;
-  /** Where guests log in (SASL ANONYMOUS). */
+  /** Where guests log in (SASL ANONYMOUS); "" when the server takes none. */
   guests: string;
   /** Where rooms named without a domain are. */
   rooms: string;
@@ -26,7 +26,7 @@ function roomInPath(): string {
 
 export const page: Page = {
   domain: say("domain") || location.hostname,
-  guests: say("guests") || "guests." + location.hostname,
+  guests: say("guests"),
   rooms: say("rooms") || "conference." + location.hostname,
   room: roomInPath(),
 };

@@ -50,7 +50,7 @@ function logOut(): void {
 export function App() {
   useEffect(() => {
     if (page.room) {
-      session.value = start({ jid: page.guests });
+      session.value = start({ jid: page.guests || "guests." + page.domain });
       return;
     }
     title("");

@@ -94,25 +94,29 @@ export function LoginForm({ busy, problem, onLogin }: Props) {
             {busy ? t("logging_in") : t("login")}
           </button>
         </form>
-        <hr />
-        <form onSubmit={enter} noValidate>
-          <label for="room">{t("guest_title")}</label>
-          <div class="row">
-            <input
-              id="room"
-              ref={room}
-              type="text"
-              autocapitalize="none"
-              spellcheck={false}
-              placeholder={t("room_name")}
-              aria-describedby="room-said"
-            />
-            <button>{t("enter")}</button>
-          </div>
-          <div id="room-said" role="alert">
-            {roomError && <p class="alert">{roomError}</p>}
-          </div>
-        </form>
+        {page.guests && (
+          <>
+            <hr />
+            <form onSubmit={enter} noValidate>
+              <label for="room">{t("guest_title")}</label>
+              <div class="row">
+                <input
+                  id="room"
+                  ref={room}
+                  type="text"
+                  autocapitalize="none"
+                  spellcheck={false}
+                  placeholder={t("room_name")}
+                  aria-describedby="room-said"
+                />
+                <button>{t("enter")}</button>
+              </div>
+              <div id="room-said" role="alert">
+                {roomError && <p class="alert">{roomError}</p>}
+              </div>
+            </form>
+          </>
+        )}
       </main>
     </div>
   );
