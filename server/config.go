@@ -32,6 +32,10 @@ type Config struct {
 	// allow it and to nobody else, and nothing is kept of them. The certificate has to
 	// be good for that name too. Default: on for the domain localhost, else off.
 	Guests string
+	// GuestRooms, on or off, says whether guests also make rooms by entering them.
+	// Such rooms have no owner and go with the last one in them. Default: on for
+	// localhost, off for other domains.
+	GuestRooms string
 	// GuestAccounts bounds the guests of one domain at a time, GuestsPerAddress those
 	// from one address.
 	GuestAccounts    int

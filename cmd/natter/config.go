@@ -57,7 +57,7 @@ func runConfig(ctx context.Context, args []string, std stdio) int {
 // manual: without what depends on the machine.
 func defaultOptions() *options {
 	o := &options{settings: defaultSettings()}
-	o.Server = server.Defaults(server.Config{Domains: []string{"localhost"}, Archive: true, Guests: "on", Admins: []string{"admin@localhost"}})
+	o.Server = server.Defaults(server.Config{Domains: []string{"localhost"}, Archive: true, Guests: "on", GuestRooms: "on", Admins: []string{"admin@localhost"}})
 	o.Data, o.Server.Files = "~/.local/share/natter", "~/.local/share/natter/files"
 	for _, l := range o.listeners() {
 		*l.addr = "127.0.0.1:" + l.port

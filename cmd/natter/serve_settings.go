@@ -86,13 +86,18 @@ func (o *options) complete() error {
 		o.Server.Register = true
 		o.Memory = o.Memory || o.Data == ""
 	}
-	switch {
-	case o.Server.Guests == "" && o.local():
-		o.Server.Guests = "on"
-	case o.Server.Guests == "":
-		o.Server.Guests = "off"
-	case o.Server.Guests != "on" && o.Server.Guests != "off":
-		return fmt.Errorf("guests are on or off, not %q", o.Server.Guests)
+	for _, s := range []struct {
+		key   string
+		value *string
+	}{{"guests", &o.Server.Guests}, {"guest_rooms", &o.Server.GuestRooms}} {
+		switch {
+		case *s.value == "" && o.local():
+			*s.value = "on"
+		case *s.value == "":
+			*s.value = "off"
+		case *s.value != "on" && *s.value != "off":
+			return fmt.Errorf("%s is on or off, not %q", s.key, *s.value)
+		}
 	}
 	if len(o.Server.Admins) == 0 {
 		o.Server.Admins = []string{"admin@" + o.Server.Domains[0]}

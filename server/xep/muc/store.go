@@ -72,11 +72,13 @@ func (s *service) lock(t *server.Turn, name string) (*room, error) {
 	}
 }
 
-// create makes a room for who enters it first (§10.1), locked; another one may have
-// been quicker, then that one's is returned.
-func (s *service) create(t *server.Turn, name string, by stanza.JID) (*room, bool, error) {
+// create makes a room for who enters it first (§10.1), locked, unless a guest does;
+// another one may have been quicker, then that one's is returned. created says that
+// the room is the user's to configure.
+func (s *service) create(t *server.Turn, name string, by stanza.JID) (_ *room, created bool, _ error) {
+	guest := s.guest(by)
 	switch {
-	case s.guest(by):
+	case guest && s.srv.Config.GuestRooms != "on":
 		return nil, false, stanza.NotAllowed("guests enter rooms and make none; log in with an account")
 	case !s.local(by):
 		return nil, false, stanza.NotAllowed("only users of this server make rooms")
@@ -85,6 +87,9 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (*room, boo
 	defer cancel()
 	t.Flush()
 	most := s.srv.Config.RoomsPerAccount
+	if guest {
+		most = min(most, maxGuestRooms)
+	}
 	docs, err := s.srv.Store.FindIndex(ctx, s.domain, kindRoom, 0, by.String(), most)
 	if err != nil {
 		return nil, false, err
@@ -94,7 +99,11 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (*room, boo
 	}
 	r := s.newRoom(name)
 	r.config, r.creator, r.created, r.locked = s.defaults(), by.String(), time.Now(), true
-	r.affs[by.String()] = standing{Affiliation: owner}
+	if guest { // it is nobody's, and open at once
+		r.locked = false
+	} else {
+		r.affs[by.String()] = standing{Affiliation: owner}
+	}
 	r.mu.Lock()
 	s.mu.Lock()
 	old := s.rooms[name]
@@ -112,11 +121,16 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (*room, boo
 	}
 	x := &exchange{t: t, svc: s}
 	b := new(store.Batch)
-	r.putStanding(b, by.String())
+	if !guest {
+		r.putStanding(b, by.String())
+	}
 	r.save(x, b)
 	s.wake()
-	return r, true, nil
+	return r, !guest, nil
 }
+
+// maxGuestRooms bounds the rooms that a guest makes.
+const maxGuestRooms = 5
 
 // load reads a room from the store; nil when there is none.
 func (s *service) load(name string) (*room, error) {
