@@ -224,7 +224,7 @@ func TestGuestsComeBack(t *testing.T) {
 		if id == nil {
 			t.Fatal(success)
 		}
-		who := regexp.MustCompile(`<authorization-identifier>([^/]+)/`).FindStringSubmatch(success)[1]
+		who := regexp.MustCompile(`<authorization-identifier>([^<]+)<`).FindStringSubmatch(success)[1]
 		c.Conn.Close()
 		synctest.Wait()
 		back := srv.ConnectTo(t, "guests.localhost")

@@ -111,10 +111,12 @@ func (a *acks) drop() {
 }
 
 // request appends <r/> when the client has something to acknowledge and was not
-// asked yet. s.mu must be held.
+// asked yet. It is asked once about each: a client that then acknowledges less than it
+// was sent (xmpp.js 0.14 does not count answers to its requests) would be asked over and
+// over, as fast as it answers. s.mu must be held.
 func (s *Stream) request() {
 	a := s.acks
-	if a.asked || len(a.kept) == 0 {
+	if a.asked || len(a.kept) == 0 || a.askedAt == a.sent {
 		return
 	}
 	a.asked, a.askedAt = true, a.sent
@@ -137,7 +139,7 @@ func (s *Stream) acknowledged(t *server.Turn, st *stanza.Stanza) *stanza.StreamE
 		return tooHigh(h, sent)
 	}
 	a.asked = false
-	touch := len(a.kept) > 0 && !s.touched && s.tr != nil
+	touch := len(a.kept) > 0 && a.askedAt != a.sent && !s.touched && s.tr != nil
 	if touch {
 		s.touched = true // to ask again about what was sent since
 	}

@@ -333,3 +333,19 @@ func TestSessionCannotBeResumedAfterItsTime(t *testing.T) {
 		}
 	})
 }
+
+// TestAClientThatCountsTooLittleIsNotAskedForEver: once about each stanza, and again
+// when there are more.
+func TestAClientThatCountsTooLittleIsNotAskedForEver(t *testing.T) {
+	w := newWorld(t)
+	p := w.dial(t)
+	p.open()
+	p.login2("<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3'/></bind>")
+	for range 3 {
+		p.send("<iq type='get' id='a'><ping xmlns='urn:xmpp:ping'/></iq>")
+		p.expect("<iq ")
+		p.expect("<r xmlns='urn:xmpp:sm:3'/>")
+		p.send("<a xmlns='urn:xmpp:sm:3' h='0'/><r xmlns='urn:xmpp:sm:3'/>")
+		p.expect("<a xmlns='urn:xmpp:sm:3'") // and no <r/> before or after it
+	}
+}

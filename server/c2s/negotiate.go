@@ -52,7 +52,7 @@ func (c *conn) header(t *server.Turn) error {
 		}
 	}
 	c.login.features = true
-	c.stream.DeliverNonza(t, c.features())
+	c.stream.DeliverNonza(t, c.features(true))
 	return nil
 }
 
@@ -109,8 +109,10 @@ func (c *conn) openForError(t *server.Turn) {
 	c.open(t)
 }
 
-// features returns <stream:features/> for the state the stream is in.
-func (c *conn) features() []byte {
+// features returns <stream:features/> for the state the stream is in. manage says
+// whether stream management is still to be had: some clients take it up wherever it is
+// offered.
+func (c *conn) features(manage bool) []byte {
 	var b strings.Builder
 	b.WriteString("<stream:features>")
 	switch {
@@ -144,7 +146,9 @@ func (c *conn) features() []byte {
 		if c.login != nil { // else it has a session
 			b.WriteString("<bind xmlns='" + nsBind + "'/>")
 		}
-		b.WriteString("<sm xmlns='" + nsSM + "'><optional/></sm>")
+		if manage {
+			b.WriteString("<sm xmlns='" + nsSM + "'><optional/></sm>")
+		}
 		b.WriteString(c.host.StreamFeatures(true))
 		b.WriteString(c.limits(c.c2s.core.Config.MaxStanza))
 	}

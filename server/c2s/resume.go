@@ -218,7 +218,7 @@ func (a *acks) resumed(h uint32) []*server.Delivery {
 	} else {
 		done, _ = a.confirm(h)
 	}
-	a.asked, a.owed = false, false
+	a.asked, a.askedAt, a.owed = false, a.acked, false
 	return done
 }
 

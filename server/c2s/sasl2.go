@@ -266,19 +266,20 @@ func (c *conn) welcome(t *server.Turn, extra string) error {
 		token = "<token xmlns='" + nsFast + "' expiry='" + issued.Expiry.UTC().Format(time.RFC3339) + "' token='" + issued.Token + "'/>"
 	}
 	l.user = r.login.Local
+	managed := false
 	success := func(who, more string) [][]byte {
 		b := []byte("<success xmlns='" + nsSASL2 + "'>" + extra + "<authorization-identifier>")
 		b = stanza.AppendText(b, who)
 		b = append(b, "</authorization-identifier>"+more+token+"</success>"...)
-		return [][]byte{b, c.features()}
+		return [][]byte{b, c.features(!managed)}
 	}
 	failed := ""
 	if resume, ok := r.st.Child(nsSM, "resume"); ok {
 		previd, _ := r.st.ChildAttr(resume, "previd")
 		h, _ := r.st.ChildAttr(resume, "h")
 		refused, err := c.tryResume(t, previd, h, func(s *server.Session, resumed string) [][]byte {
-			c.login = nil
-			return success(s.Account.Bare, resumed)
+			c.login, managed = nil, true
+			return success(s.Full, resumed)
 		})
 		if err != nil || refused == nil {
 			if err == nil {
@@ -290,6 +291,7 @@ func (c *conn) welcome(t *server.Turn, extra string) error {
 	}
 	if bind, ok := r.st.Child(nsBind2, "bind"); ok {
 		return c.bind2(t, r, bind, func(s *server.Session, bound string) [][]byte {
+			managed = s.Has(server.SessionAcks)
 			return success(s.Full, failed+bound)
 		})
 	}
