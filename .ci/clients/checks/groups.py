@@ -19,6 +19,7 @@ from .profanity import Profanity
 from .servers import Prosody, Running
 from .slix import Slixmpp, SlixmppDirect, SlixmppPlus
 from .trouble import certificate, crash, resume, wrong_password
+from .xmppjs import xmppjs
 
 
 @dataclass
@@ -153,5 +154,6 @@ GROUPS = {
     'slixmpp-direct': talk(SlixmppDirect, Slixmpp),
     'slixmpp-plus': plus,
     'go-sendxmpp': one_shot,
+    'xmppjs': xmppjs,
     'server': offers,
 }
