@@ -78,6 +78,21 @@ type Config struct {
 	// localhost on 127.0.0.1 only.
 	Bytestreams string
 
+	// AbuseContacts and the others are whom people turn to, as URIs, of mail, chat or
+	// the web: mailto:abuse@example.org, xmpp:admin@example.org (XEP-0157). Default for
+	// AbuseContacts, AdminContacts, SecurityContacts and SupportContacts: the
+	// administrators.
+	AbuseContacts    []string
+	AdminContacts    []string
+	FeedbackContacts []string
+	SalesContacts    []string
+	SecurityContacts []string
+	StatusContacts   []string
+	SupportContacts  []string
+	// OutageAddresses are where to look, on another machine, when this server cannot
+	// be reached: files as XEP-0455 describes them.
+	OutageAddresses []string
+
 	// OfflineMessages and OfflineBytes bound what waits for an absent account.
 	OfflineMessages int
 	OfflineBytes    int64

@@ -12,6 +12,7 @@ import (
 	"natter/server/xep/caps"
 	"natter/server/xep/carbons"
 	"natter/server/xep/clients"
+	"natter/server/xep/contact"
 	"natter/server/xep/csi"
 	"natter/server/xep/disco"
 	"natter/server/xep/displayed"
@@ -59,6 +60,7 @@ func All(h *server.Host) []*server.Module {
 		clients.New(h),
 		vcard.New(h),
 		push.New(h),
+		contact.New(h),
 		bytestreams.New(h),
 		adhoc.New(h),
 		administration.New(h),

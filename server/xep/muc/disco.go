@@ -7,15 +7,17 @@ import (
 
 	"natter/server"
 	"natter/server/store"
+	"natter/server/xep/archive"
 	"natter/server/xep/disco"
 	"natter/server/xep/forms"
 	"natter/server/xep/rsm"
 	"natter/stanza"
 )
 
-// features of the service, and of every room.
+// features of the service, and of every room. Whoever looks for a service whose
+// rooms have archives asks the service.
 var (
-	serviceFeatures = []string{disco.NSInfo, disco.NSItems, nsMUC, nsPing, nsOccupant, nsVCard, nsToken, nsSearch, rsm.NS}
+	serviceFeatures = []string{disco.NSInfo, disco.NSItems, nsMUC, nsPing, nsOccupant, nsVCard, nsToken, nsSearch, rsm.NS, archive.NS}
 	roomFeatures    = []string{
 		disco.NSInfo, disco.NSItems, nsMUC, nsStableID, nsSelfPing, nsOccupant, nsSID, nsPing,
 	}
