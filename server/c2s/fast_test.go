@@ -81,7 +81,7 @@ func TestTokenLogsIn(t *testing.T) {
 	p.Close()
 	got := w.present(t, phone, token, "", bind2)
 	wantSuccess(t, got)
-	with(t, got, "<bound xmlns='urn:xmpp:bind:0'/>")
+	with(t, got, "<bound xmlns='urn:xmpp:bind:0'>")
 	without(t, got, "<token") // it is fresh enough
 	want := proofOf("Responder", token, "")
 	if data := unb64(t, found(t, got, `<additional-data>([^<]*)<`)); data != want {

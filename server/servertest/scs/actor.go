@@ -17,6 +17,7 @@ type actor struct {
 	trace func(dir byte, text string)
 
 	link     *link  // nil while not connected
+	bare     string // the bare JID it has, where that is not JID: a guest's
 	full     string // the full JID it bound last
 	resumeID string // of the last <enabled/>; "" when there is none
 	handled  uint32 // stanzas received since <enabled/>, modulo 2^32 (XEP-0198 §4)
@@ -199,6 +200,9 @@ func (a *actor) takesOptional(e *Element, caps captures) bool {
 func (a *actor) part(part string) (string, error) {
 	switch part {
 	case "JID":
+		if a.bare != "" {
+			return a.bare, nil
+		}
 		return a.JID, nil
 	case "username":
 		return a.Username(), nil

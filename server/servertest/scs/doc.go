@@ -36,6 +36,10 @@
 //	                               stream error or IQ error that says so
 //	X opens                        stream and TLS only
 //	X logs in                      the same and SASL, no resource yet
+//	X authenticates: XML           the same with SASL2 (XEP-0388) and SCRAM or
+//	                               ANONYMOUS; XML is what else <authenticate/>
+//	                               holds. The answer, <success/> or another one,
+//	                               is the next element that X receives
 //	X binds                        after "logs in": resource binding
 //	X resumes: [XML]               XEP-0198 resumption of X's last session on
 //	                               a new connection (or on one that logged

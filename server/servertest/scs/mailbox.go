@@ -50,6 +50,15 @@ func (m *mailbox) put(e entry) error {
 	return nil
 }
 
+// unread puts an entry back, before all others.
+func (m *mailbox) unread(e entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.queue = append([]entry{e}, m.queue...)
+	m.bytes += len(e.raw)
+	m.ring()
+}
+
 // close says that nothing more will come after what is queued. The first
 // reason counts.
 func (m *mailbox) close(reason error) {

@@ -95,7 +95,7 @@ func (a *Act) parsePhrase(rest string, cast *Script) (inline string, err error) 
 	}
 	found := false
 	for _, v := range []Verb{
-		FailsToConnect, Connects, Opens, LogsIn, Binds, Resumes, DisconnectsHard, Disconnects, IsDisconnected,
+		FailsToConnect, Connects, Opens, LogsIn, Authenticates, Binds, Resumes, DisconnectsHard, Disconnects, IsDisconnected,
 		SendsRaw, Sends, ReceivesAllOf, ReceivesNothing, Receives, MayReceive, Befriends, IsOffered,
 	} {
 		if take(v.String()) {
@@ -159,7 +159,7 @@ func (p *parser) checkBody(a *Act) error {
 		return p.errorf(a.BodyLine, "%q has no element below it", a.Verb)
 	case len(elems) > 1 && (a.Verb == FailsToConnect || a.Verb == Resumes):
 		return p.errorf(a.BodyLine, "%q takes one element", a.Verb)
-	case a.Verb == Sends:
+	case a.Verb == Sends || a.Verb == Authenticates:
 		return nil
 	}
 	for _, e := range elems {

@@ -142,6 +142,8 @@ func (p *play) perform(ctx context.Context, act *Act) error {
 		return p.wrap(act, a.opens(ctx))
 	case LogsIn:
 		return p.wrap(act, a.logsIn(ctx))
+	case Authenticates:
+		return p.wrap(act, p.authenticates(ctx, act))
 	case Binds:
 		return p.wrap(act, a.binds(ctx))
 	case FailsToConnect:

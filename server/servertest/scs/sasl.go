@@ -58,6 +58,9 @@ func mechanisms(features *Element) []string {
 // response out. It begins with the empty challenge and ends with the data of
 // <success/>, which it verifies.
 func (l *link) conversation(mechanism, user, password string) (func(challenge string) (string, error), error) {
+	if mechanism == "ANONYMOUS" {
+		return func(string) (string, error) { return "", nil }, nil
+	}
 	if mechanism == "PLAIN" {
 		return func(challenge string) (string, error) {
 			if challenge != "" {
@@ -118,7 +121,7 @@ func (l *link) authenticate(ctx context.Context, mechanism string, step func(str
 	if err != nil {
 		return err
 	}
-	for verified := mechanism == "PLAIN"; ; {
+	for verified := mechanism == "PLAIN" || mechanism == "ANONYMOUS"; ; {
 		e, err := l.next(ctx)
 		if err != nil {
 			return fmt.Errorf("wait for SASL: %w", err)

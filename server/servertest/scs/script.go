@@ -62,6 +62,7 @@ const (
 	FailsToConnect
 	Opens
 	LogsIn
+	Authenticates
 	Binds
 	Resumes
 	Disconnects
@@ -79,7 +80,8 @@ const (
 
 var verbNames = [...]string{
 	Connects: "connects", FailsToConnect: "fails to connect", Opens: "opens", LogsIn: "logs in",
-	Binds: "binds", Resumes: "resumes", Disconnects: "disconnects", DisconnectsHard: "disconnects hard",
+	Authenticates: "authenticates",
+	Binds:         "binds", Resumes: "resumes", Disconnects: "disconnects", DisconnectsHard: "disconnects hard",
 	IsDisconnected: "is disconnected", Sends: "sends", SendsRaw: "sends raw", Receives: "receives",
 	ReceivesAllOf: "receives all of", ReceivesNothing: "receives nothing",
 	MayReceive: "may receive", Befriends: "befriends", IsOffered: "is offered",
@@ -94,7 +96,7 @@ func (v Verb) takesBody() int {
 	switch v {
 	case Sends, SendsRaw, Receives, ReceivesAllOf, MayReceive, IsOffered:
 		return +1
-	case FailsToConnect, Resumes:
+	case FailsToConnect, Resumes, Authenticates:
 		return 0
 	}
 	return -1

@@ -128,19 +128,28 @@ func (a *Archive) result(p page) rsm.Result {
 // metadata answers with the first and the last message (XEP-0313 §5).
 func (a Archive) metadata(q *server.IQ) error {
 	return later(q, func(r *reader) error {
-		b := stanza.AppendOpen(nil, "metadata", "xmlns", NS)
-		for i, name := range []string{"start", "end"} {
-			list, err := r.store.Range(r.ctx, a.Owner, store.RangeQuery{N: 1, Reverse: i == 1})
-			if err != nil {
-				return err
-			}
-			if len(list) == 0 {
-				break
-			}
-			b = stanza.AppendEmpty(b, name, "id", string(a.Host.AppendArchiveID(nil, a.Owner, list[0].ID)),
-				"timestamp", list[0].Time().Format(stampFormat))
+		b, err := a.Metadata(r.ctx, nil)
+		if err != nil {
+			return err
 		}
-		r.q.Reply(r.t, stanza.AppendClose(b, "metadata"))
+		r.q.Reply(r.t, b)
 		return nil
 	})
+}
+
+// Metadata appends what <metadata/> says of the archive as it is in the store.
+func (a Archive) Metadata(ctx context.Context, dst []byte) ([]byte, error) {
+	b := stanza.AppendOpen(dst, "metadata", "xmlns", NS)
+	for i, name := range []string{"start", "end"} {
+		list, err := a.Host.Server.Store.Range(ctx, a.Owner, store.RangeQuery{N: 1, Reverse: i == 1})
+		if err != nil {
+			return dst, err
+		}
+		if len(list) == 0 {
+			break
+		}
+		b = stanza.AppendEmpty(b, name, "id", string(a.Host.AppendArchiveID(nil, a.Owner, list[0].ID)),
+			"timestamp", list[0].Time().Format(stampFormat))
+	}
+	return stanza.AppendClose(b, "metadata"), nil
 }

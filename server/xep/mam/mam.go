@@ -34,6 +34,7 @@ func New(h *server.Host) *server.Module {
 	mod.Features = []string{nsRetract, nsTombstone}
 	mod.AccountFeatures = append(mod.AccountFeatures, nsRetract, nsTombstone)
 	mod.Load = m.load
+	mod.Inline = &server.Inline{Tell: m.tell}
 	mod.Hooks = m.hooks()
 	for _, r := range []struct {
 		typ    stanza.Type
@@ -48,6 +49,27 @@ func New(h *server.Host) *server.Module {
 			server.IQHandler{Type: r.typ, NS: archive.NS, Name: r.name, To: server.AtAccount, Handle: forbidden})
 	}
 	return mod
+}
+
+// tell says what the archive holds to a session that is being bound (XEP-0386 §3.2):
+// what is newer than that, the session gets.
+func (m *module) tell(t *server.Turn, s *server.Session, dst []byte) []byte {
+	srv := m.host.Server
+	ctx, cancel := context.WithTimeout(context.Background(), srv.Config.StoreTimeout)
+	defer cancel()
+	t.Flush()
+	stored := make(chan struct{})
+	srv.Store.Barrier(func(error) { close(stored) }) // what came before the session
+	select {
+	case <-stored:
+	case <-ctx.Done():
+		return dst
+	}
+	dst, err := archive.Archive{Host: m.host, Owner: s.Account.Bare}.Metadata(ctx, dst)
+	if err != nil {
+		srv.Log.Error("archive not told at login", "account", s.Account.Bare, "err", err)
+	}
+	return dst
 }
 
 // own answers about the asker's own archive.
