@@ -22,11 +22,11 @@ var pure = []string{"roster", "presence"}
 //
 //	stanza <- roster <- presence <- server <- c2s <- web
 //	server <- admin, server <- xep/NAME <- xep <- servertest, cmd
-//	store, auth, cert <- nothing of ours
+//	store, auth, cert, relay <- nothing of ours
 func mayImport(pkg, imported string) bool {
 	in := func(list ...string) bool { return slices.Contains(list, imported) }
 	switch {
-	case pkg == "stanza", pkg == "server/store", pkg == "server/auth", pkg == "server/cert", pkg == "server/servertest/scs":
+	case pkg == "stanza", pkg == "server/store", pkg == "server/auth", pkg == "server/cert", pkg == "server/relay", pkg == "server/servertest/scs":
 		return false
 	case pkg == "roster":
 		return in("stanza")

@@ -50,6 +50,7 @@ type Server struct {
 	stop   atomic.Pointer[func(restart bool)]
 	sites  atomic.Pointer[sites]
 	files  files
+	relay  atomic.Pointer[Relay]
 
 	tokenKey []byte // see SetTokenKey
 

@@ -21,6 +21,10 @@ type Child struct {
 // A Span is a piece of Stanza.Raw.
 type Span struct{ Off, Len uint32 }
 
+// none reports the zero Child, which Child and Find return where there is none: it
+// has no name, no text, no attributes and no children.
+func (c Child) none() bool { return c.End == 0 }
+
 // Span returns where the whole element is.
 func (c Child) Span() Span { return Span{c.Start, c.End - c.Start} }
 
@@ -86,7 +90,7 @@ func (st *Stanza) localName(c *Child) []byte {
 }
 
 func (st *Stanza) is(c *Child, ns, local string) bool {
-	return string(st.localName(c)) == local && string(st.uriOf(st.Raw, c.ns)) == ns
+	return c.End > 0 && string(st.localName(c)) == local && string(st.uriOf(st.Raw, c.ns)) == ns
 }
 
 // Text returns the character data directly within c, unescaped. It is no longer
@@ -158,6 +162,9 @@ func (st *Stanza) ChildAttrNS(c Child, ns, local string) (value string, ok bool)
 
 // ChildAttrRaw is ChildAttrNS with the raw value.
 func (st *Stanza) ChildAttrRaw(c Child, ns, local string) (value []byte, ok bool) {
+	if c.none() {
+		return nil, false
+	}
 	for a := range attrsOf(st.Raw, int(c.name)+int(c.nameLen)) {
 		if st.attrIs(&a, c.scope, ns, local) {
 			return a.value(st.Raw), true

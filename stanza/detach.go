@@ -6,6 +6,9 @@ import "bytes"
 // the default namespace, prefixes and xml:lang that it has from around it are
 // declared on it, and nothing else changes.
 func (st *Stanza) Detach(dst []byte, c Child) []byte {
+	if c.none() {
+		return dst
+	}
 	raw := st.Raw
 	nameEnd := c.name + uint32(c.nameLen)
 	dst = append(dst, raw[c.Start:nameEnd]...)

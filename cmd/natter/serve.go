@@ -139,9 +139,14 @@ func serve(ctx context.Context, o *options, args []string, std stdio) error {
 			clients.Listen(ln, name == "c2s-tls")
 		}
 	}
+	stopRelay, relayAt, err := o.startRelay(ctx, core, log)
+	if err != nil {
+		return err
+	}
+	defer stopRelay()
 	setMemoryLimits()
 	go trimMemory(ctx, clients)
-	o.greet(std.out, greeting{authority, admin, sockets})
+	o.greet(std.out, greeting{authority, admin, sockets, relayAt})
 
 	// Until told to stop.
 	for stopping := false; !stopping; {

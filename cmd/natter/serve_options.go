@@ -27,6 +27,11 @@ type options struct {
 	level       slog.Level     // of LogLevel and Verbose
 	metricsFrom []netip.Prefix // of MetricsFrom
 	onStop      func(restart bool)
+
+	turnDefault   bool           // nobody has said where Turn is
+	turnAddresses []netip.Addr   // of TurnAddress
+	turnPeers     []netip.Prefix // of TurnPeers
+	turnPorts     [2]uint16      // of TurnPorts, the first and the last
 }
 
 const serveHelp = `
@@ -56,6 +61,7 @@ func serveOptions(verb string, args []string, std stdio) (*options, int, bool) {
 	fs.StringVar(&o.C2STLS, "c2s-tls", "", "clients with direct TLS (default `ADDR` 127.0.0.1:5223)")
 	fs.StringVar(&o.HTTP, "http", "", "HTTP: health and metrics (default `ADDR` 127.0.0.1:5280)")
 	fs.StringVar(&o.HTTPS, "https", "", "the same over TLS (default `ADDR` 127.0.0.1:5281)")
+	fs.StringVar(&o.Turn, "turn", "", "the relay for calls, STUN and TURN (default `ADDR` 127.0.0.1:3478; off with --dev)")
 	fs.StringVar(&o.Cert, "cert", "", "certificate chain, PEM `FILE`; watched for changes")
 	fs.StringVar(&o.Key, "key", "", "its private key, PEM `FILE`")
 	fs.StringVar(&o.Control, "control", "", "the socket for natter user: a `PATH` or off (default control.sock in --data)")

@@ -41,6 +41,18 @@ type settings struct {
 	// MetricsFrom lists who may read /metrics: addresses, or networks as
 	// 10.0.0.0/8. A proxy on this machine does not make its clients local.
 	MetricsFrom []string
+	// Turn is where the relay for calls is, over UDP and TCP (STUN and TURN): clients
+	// that cannot reach each other talk by way of it. It is for people of this server
+	// only, who find it by themselves (XEP-0215). Default: port 3478, like C2S, and off
+	// for tests. What is relayed has ports of its own, TurnPorts, over UDP.
+	Turn      string
+	TurnPorts string
+	// TurnAddress is where this machine is seen from outside: an IPv4 address, an IPv6
+	// address, or both. Default: found out, which a router in front of it may prevent.
+	TurnAddress []string
+	// TurnPeers lists networks that may be relayed to besides the public ones, as
+	// 192.168.0.0/16: for people of your own network, and what else is in it.
+	TurnPeers []string
 	// Control is the socket for natter user, a path or "off". Default:
 	// control.sock in the data directory; without one, in a directory for
 	// temporary files that is named at the start.
@@ -54,6 +66,13 @@ type settings struct {
 
 	// LogLevel is how much is logged: debug, info, warn or error.
 	LogLevel string
+
+	// TurnPerUser bounds how much one account relays at once: a call with video takes
+	// one or two. TurnTotal bounds that of all, and TurnRate the bytes a second of each,
+	// one way.
+	TurnPerUser int
+	TurnTotal   int
+	TurnRate    int
 }
 
 // settingsSource is this file, for its comments.
@@ -63,7 +82,7 @@ var settingsSource string
 
 // defaultSettings are those that do not depend on others.
 func defaultSettings() settings {
-	return settings{MetricsFrom: []string{"127.0.0.0/8", "::1"}, LogLevel: "info"}
+	return settings{MetricsFrom: []string{"127.0.0.0/8", "::1"}, LogLevel: "info", TurnPorts: "49152-65535", TurnPerUser: 10, TurnTotal: 1000, TurnRate: 1 << 20}
 }
 
 // complete fills in the defaults that depend on other settings and checks what
@@ -177,6 +196,15 @@ func (o *options) addresses() error {
 	host := ""
 	if o.local() {
 		host = "127.0.0.1"
+	}
+	switch {
+	case o.Turn == "" && o.Server.Dev:
+		o.Turn = off
+	case o.Turn == "":
+		o.Turn, o.turnDefault = net.JoinHostPort(host, turnPort), true
+	}
+	if err := o.relaySettings(); err != nil {
+		return err
 	}
 	if o.Server.Bytestreams == "" {
 		o.Server.Bytestreams = net.JoinHostPort(host, "7777")

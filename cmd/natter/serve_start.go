@@ -37,6 +37,7 @@ type greeting struct {
 	authority string // file with the certificate to trust, "" without
 	password  string // of the administrator that was just made, else ""
 	sockets   sockets
+	relay     string // where the relay for calls is, "" without
 }
 
 // greet prints what a person needs to know next.
@@ -47,6 +48,9 @@ func (o *options) greet(w io.Writer, g greeting) {
 		if ln := g.sockets[l.name]; ln != nil {
 			row(l.what, ln.Addr().String())
 		}
+	}
+	if g.relay != "" {
+		row("calls, STUN and TURN", g.relay)
 	}
 	if o.Memory {
 		row("data", "in memory: gone when the server stops")

@@ -16,6 +16,7 @@ import (
 	"natter/server/xep/csi"
 	"natter/server/xep/disco"
 	"natter/server/xep/displayed"
+	"natter/server/xep/external"
 	"natter/server/xep/last"
 	"natter/server/xep/mam"
 	"natter/server/xep/muc"
@@ -65,6 +66,7 @@ func All(h *server.Host) []*server.Module {
 		adhoc.New(h),
 		administration.New(h),
 		upload.New(h),
+		external.New(h),
 		muc.New(h),
 	}
 }
