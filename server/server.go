@@ -1,7 +1,7 @@
 // Package server is natter's core: hosts, accounts, sessions and the router
 // between them, as RFC 6120 §10 and RFC 6121 describe them. Transports hand it
 // bytes (server/c2s), extensions hook into it (server/xep), and what it keeps
-// is in server/store.
+// is in server/store. Guests have hosts of their own, as XEP-0175 (version 1.2) has it.
 //
 // # Locks
 //
