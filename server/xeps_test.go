@@ -74,7 +74,7 @@ func xepList(modules []*server.Module, a announced) string {
 	var b strings.Builder
 	b.WriteString("# What natter speaks\n\n" +
 		"Made from the module values by `go test ./server -run TestXEPs -update`; a test fails when it is not what they say.\n\n" +
-		"The core is RFC 6120, RFC 6121 and RFC 7622, with TLS as RFC 7590 asks for it and SCRAM after RFC 5802, RFC 7677, RFC 5929 and RFC 9266, over WebSocket as RFC 7395 says.\n" +
+		"The core is RFC 6120, RFC 6121 and RFC 7622, with TLS as RFC 7590 asks for it and SCRAM after RFC 5802, RFC 7677, RFC 5929 and RFC 9266, over WebSocket as RFC 7395 says and BOSH as XEP-0124 and XEP-0206 say.\n" +
 		"Where a stanza goes is in [routing.md](routing.md).\n\n" +
 		"| XEP | version | module | what one gets |\n| --- | --- | --- | --- |\n")
 	type row struct{ xep, version, name, summary string }

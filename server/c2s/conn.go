@@ -22,6 +22,7 @@ type conn struct {
 	sec    *secured // tr, when it is TLS from the stream's own negotiation
 	via    *Via     // of a client that comes over HTTP, nil else
 	frames *frames  // input of a WebSocket, nil else
+	bosh   *bosh    // tr, when it is BOSH
 	ahead  []byte   // input that was read before the connection was the stream's
 	addr   netip.Addr
 	early  bool // counted as not logged in; under Server.mu

@@ -14,6 +14,10 @@ func (s *Stream) Flush(t *server.Turn) {
 	if s.acks != nil && s.tr != nil && !s.closing {
 		s.request()
 	}
+	if s.pull && s.tr != nil {
+		s.give(t)
+		return
+	}
 	if s.tr == nil || s.writing || s.held || len(s.out) == 0 && len(s.rest) == 0 && !s.tr.Pending() {
 		s.finish()
 		return
@@ -38,6 +42,44 @@ func (s *Stream) Flush(t *server.Turn) {
 		s.c2s.goroutines.Go(func() { s.writer(tr) })
 	default:
 		s.writing = false
+	}
+	s.finish()
+	s.confirm(t, done)
+}
+
+// give is Flush for a transport that takes bytes when it has somebody to give them
+// to. s.mu is held and let go.
+func (s *Stream) give(t *server.Turn) {
+	var done []*server.Delivery
+	for !s.writing && s.tr != nil {
+		tr := s.tr
+		if len(s.out) > 0 { // behind what was taken and is not confirmed
+			s.rest = append(s.rest, s.out...)
+			putQueue(s.out)
+			s.out = nil
+		}
+		buf := s.rest[s.taken:]
+		s.writing = true
+		s.mu.Unlock()
+
+		n, held, err := tr.TryWrite(buf)
+
+		s.mu.Lock()
+		if s.tr != tr { // detached or resumed meanwhile
+			break
+		}
+		s.writing = false
+		done = append(done, s.wrote(n, held)...)
+		if arrived := s.taken - held; arrived > 0 && s.rest != nil {
+			s.rest, s.taken = s.rest[arrived:], held
+		}
+		if err != nil {
+			s.broken(tr)
+			break
+		}
+		if len(s.out) == 0 && len(s.rest) == s.taken || !tr.Pending() {
+			break
+		}
 	}
 	s.finish()
 	s.confirm(t, done)
@@ -84,6 +126,9 @@ func (s *Stream) confirm(t *server.Turn, done []*server.Delivery) {
 // output, upon which the peer closes its side and the read loop ends.
 func (s *Stream) finish() {
 	closeNow := s.closing && !s.writing && s.tr != nil && len(s.out) == 0 && len(s.rest) == 0 && !s.tr.Pending()
+	if s.pull { // what is out may not have arrived, and no more is done about it
+		closeNow = s.closing && !s.writing && s.tr != nil && len(s.out) == 0 && len(s.rest) == s.taken
+	}
 	tr := s.tr
 	if closeNow {
 		s.closing = false

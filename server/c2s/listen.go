@@ -34,6 +34,7 @@ type Server struct {
 	waiting   map[netip.Addr]int // connections before login, by address
 	early     int                // … altogether
 	resumable map[string]*Stream // by resumption id
+	bosh      map[string]*bosh   // by session id
 	draining  bool
 }
 
@@ -46,6 +47,7 @@ func New(core *server.Server, cfg *tls.Config) *Server {
 		conns:     make(map[*conn]struct{}),
 		waiting:   make(map[netip.Addr]int),
 		resumable: make(map[string]*Stream),
+		bosh:      make(map[string]*bosh),
 	}
 	c.limits.Bytes = core.Config.MaxStanza
 	c.ctx, c.cancel = context.WithCancel(context.Background())

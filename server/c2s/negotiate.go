@@ -255,7 +255,7 @@ func (c *conn) startTLS(ahead []byte, deadline time.Time) error {
 
 // restart makes the connection expect a stream header (RFC 6120 §4.3.3).
 func (c *conn) restart() {
-	if c.frames != nil {
+	if c.frames != nil || c.bosh != nil {
 		c.sc.Alone()
 	} else {
 		c.sc.Restart()

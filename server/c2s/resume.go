@@ -136,7 +136,8 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 	user := c.login.user
 	s := c.stream // its connection and what is queued move over
 	s.mu.Lock()
-	tr, secure, framing, out, queued, written, busy := s.tr, s.secure, s.framing, s.out, s.queued, s.written, s.writing
+	tr, secure, framing, pull, out, queued, written, busy := s.tr, s.secure, s.framing, s.pull, s.out, s.queued, s.written, s.writing
+	rest, taken := s.rest, s.taken // of BOSH, what was not confirmed
 	s.mu.Unlock()
 	if busy { // it does not even read the greeting
 		return nil, &stanza.StreamError{Condition: "resource-constraint"}
@@ -158,8 +159,8 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 	for _, m := range old.marks {
 		early.Logged = append(early.Logged, m.d)
 	}
-	old.framing = framing
-	old.tr, old.secure, old.out, old.rest, old.taken, old.marks = tr, secure, out, nil, 0, nil
+	old.framing, old.pull = framing, pull
+	old.tr, old.secure, old.out, old.rest, old.taken, old.marks = tr, secure, out, rest, taken, nil
 	old.queued, old.written, old.writing = queued, written, false
 	old.closing, old.sealed = false, false
 	for _, e := range answer(old.session, "<resumed xmlns='urn:xmpp:sm:3' previd='"+old.acks.id+
@@ -174,7 +175,7 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 	renumbered := old.acks.renumbered(restarted)
 	old.mu.Unlock()
 	s.mu.Lock()
-	s.tr, s.out, s.ended = nil, nil, true
+	s.tr, s.out, s.rest, s.taken, s.ended = nil, nil, nil, 0, true
 	s.mu.Unlock()
 	if before != nil {
 		supersede(before, as, quiet)

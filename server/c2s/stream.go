@@ -23,6 +23,7 @@ type Stream struct {
 	tr      Transport // nil while detached and after the end
 	secure  bool      // tr is encrypted
 	framing framing   // of what tr carries
+	pull    bool      // tr is written to when it asks, and says what has arrived
 	out     []byte    // queue, from the pool; nil when empty
 	rest    []byte    // taken from the queue and not yet all written, from an element's start
 	taken   int       // how much of rest the transport has taken

@@ -208,8 +208,8 @@ func (c *conn) message(t *server.Turn, b []byte, deadline time.Time) error {
 // malformed notes which status code an error closes the WebSocket with (RFC 6455
 // §8.1).
 func (c *conn) malformed(b []byte, err error) error {
-	if !utf8.Valid(b) {
-		c.tr.(*socket).code.Store(closeText)
+	if w, ok := c.tr.(*socket); ok && !utf8.Valid(b) {
+		w.code.Store(closeText)
 	}
 	return err
 }

@@ -91,12 +91,17 @@ func (s *Server) DialHTTP(ctx context.Context, _, addr string) (net.Conn, error)
 	}
 }
 
-// DialWeb opens an XML stream over WebSocket, in memory: transport is ws or wss.
+// DialWeb opens an XML stream over WebSocket or BOSH, in memory: transport
+// is ws, wss, bosh or boshs, where s means TLS.
 func (s *Server) DialWeb(ctx context.Context, transport string) (net.Conn, error) {
 	o := webconn.Options{Dial: s.DialHTTP, TLS: s.TLS()}
 	switch transport {
 	case "ws", "wss":
 		return webconn.DialWebSocket(ctx, transport+"://"+s.Domain()+web.WebSocketPath, o)
+	case "bosh":
+		return webconn.DialBOSH("http://"+s.Domain()+web.BOSHPath, o), nil
+	case "boshs":
+		return webconn.DialBOSH("https://"+s.Domain()+web.BOSHPath, o), nil
 	}
 	return nil, fmt.Errorf("no transport %q", transport)
 }

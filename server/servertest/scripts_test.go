@@ -41,16 +41,31 @@ func TestScriptsOverPipes(t *testing.T) {
 }
 
 // TestScriptsOverWebSocket plays them over WebSocket, in bubbles too.
-func TestScriptsOverWebSocket(t *testing.T) {
+func TestScriptsOverWebSocket(t *testing.T) { scriptsOver(t, "wss") }
+
+// TestScriptsOverBOSH plays them over BOSH.
+func TestScriptsOverBOSH(t *testing.T) { scriptsOver(t, "boshs") }
+
+// lacks are the tags of scripts about what a transport does not have: STARTTLS,
+// which is HTTP's there; over BOSH a connection to bind to, or to cut, and a way to
+// send what is no XML.
+var lacks = map[string][]string{
+	"wss":   {"starttls"},
+	"boshs": {"starttls", "channel-binding", "cut", "framing"},
+}
+
+func scriptsOver(t *testing.T, transport string) {
 	eachScript(t, func(t *testing.T, file string) {
-		if tagged(t, file, "starttls") {
-			return
+		for _, tag := range lacks[transport] {
+			if tagged(t, file, tag) {
+				return
+			}
 		}
 		synctest.Test(t, func(t *testing.T) {
 			srv := servertest.New(t, options(true))
 			srv.Core.SetSites("http://localhost:5280", "")
 			scs.Run(t, file, scs.Options{
-				Dial:          func(ctx context.Context, _ string) (net.Conn, error) { return srv.DialWeb(ctx, "wss") },
+				Dial:          func(ctx context.Context, _ string) (net.Conn, error) { return srv.DialWeb(ctx, transport) },
 				EnsureAccount: func(_ context.Context, jid, password string) error { return srv.EnsureAccount(jid, password) },
 			})
 		})

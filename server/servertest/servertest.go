@@ -70,8 +70,8 @@ type Options struct {
 	Modules server.Modules
 	// Store says where data are kept; in memory by default.
 	Store store.Options
-	// Transport is what clients connect over: "" for streams as over TCP, ws and
-	// wss for WebSocket, all in memory.
+	// Transport is what clients connect over: "" for streams as over TCP, or
+	// one of DialWeb's, all in memory.
 	Transport string
 	// Log receives the server's log; by default errors go to the test's.
 	Log io.Writer

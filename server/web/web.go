@@ -48,6 +48,10 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 		mux.HandleFunc("GET /healthz", s.serveHealth)
 		mux.Handle("GET /metrics", s.metricsHandler())
 		mux.HandleFunc("GET "+WebSocketPath, s.serveWebSocket)
+		for _, method := range []string{"POST ", "OPTIONS ", "GET "} {
+			mux.HandleFunc(method+BOSHPath, s.serveBOSH)
+			mux.HandleFunc(method+BOSHPath+"/{$}", s.serveBOSH)
+		}
 		h := core.Host(name)
 		mountChat(mux, h)
 		for _, m := range h.Modules {
