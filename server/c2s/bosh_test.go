@@ -242,6 +242,7 @@ func TestBOSHLostResponse(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		again := srv.Login(t, "romeo@localhost/phone")
 		again.Send("<presence/>")
+		synctest.Wait() // what had waited is on its way
 		all := strings.Join(append(again.Sync(), again.Sync()...), "")
 		mustHave(t, all, "<body>3</body>", "<body>4</body>")
 		if strings.Contains(all, "<body>2</body>") || strings.Index(all, ">3<") > strings.Index(all, ">4<") {

@@ -37,16 +37,17 @@ type boshClient struct {
 	o      Options
 	client *http.Client
 
-	mu     sync.Mutex
-	more   sync.Cond
-	sid    string
-	to     string
-	rid    uint64
-	flying int // requests
-	queue  []boshSend
-	over   bool
-	turn   uint64 // rid of the response that is passed on next
-	ready  map[uint64][]byte
+	mu      sync.Mutex
+	more    sync.Cond
+	opening bool // a stream header was sent and not yet answered
+	sid     string
+	to      string
+	rid     uint64
+	flying  int // requests
+	queue   []boshSend
+	over    bool
+	turn    uint64 // rid of the response that is passed on next
+	ready   map[uint64][]byte
 }
 
 // boshSend is what a request says: attributes, or an element.
@@ -68,6 +69,7 @@ func (b *boshClient) open(ctx context.Context, h stanza.Header) error {
 	}
 	b.mu.Lock()
 	sid := b.sid
+	b.opening = true
 	b.mu.Unlock()
 	if sid != "" {
 		return b.say(boshSend{attrs: append(attrs, "xmpp:restart", "true")})
@@ -217,6 +219,15 @@ func (b *boshClient) post(ctx context.Context, rid uint64, attrs []string, paylo
 	return io.ReadAll(io.LimitReader(resp.Body, int64(limits.Bytes)))
 }
 
+// opens reports, once for each stream header, that the server's has to be answered.
+func (b *boshClient) opens() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := b.opening
+	b.opening = false
+	return was
+}
+
 // pass passes a response on as a stream has it; io.EOF at the session's end.
 func (b *boshClient) pass(raw []byte) error {
 	body, err := stanza.Parse(raw, limits)
@@ -225,7 +236,7 @@ func (b *boshClient) pass(raw []byte) error {
 	}
 	for child := range body.All() {
 		el := body.Detach(nil, child)
-		if string(body.Local(child)) == "features" { // a stream begins with each
+		if string(body.Local(child)) == "features" && b.opens() { // after SASL2 the stream goes on
 			from, _ := body.AttrString("", "from")
 			attrs := []string{"version", "1.0", "id", strconv.FormatUint(b.rid, 36)}
 			if from != "" {
