@@ -36,7 +36,7 @@ type Issued struct {
 // anybody logs in.
 func (srv *Server) SetTokenKey(key []byte) { srv.tokenKey = key }
 
-// secret works out a token. HT mechanisms need it in the clear (the server computes
+// tokenSecret works out a token. HT mechanisms need it in the clear (the server computes
 // the same HMAC as the client), so no hash of it would do at rest.
 func (h *Host) tokenSecret(local, client string, t *clientToken) string {
 	sum := mac(h.Server.tokenKey, "fast", h.Name, local, client, t.Nonce)
