@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,15 @@ func TestClientsSeeWhatTheyLookFor(t *testing.T) {
 		}
 		return false
 	}
+	url := srv.HTTP(t)
+	served := func(path string) bool {
+		resp, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}
 	for _, row := range []struct {
 		what string
 		is   bool
@@ -91,6 +101,7 @@ func TestClientsSeeWhatTheyLookFor(t *testing.T) {
 		{"0065 proxy", service("proxy/bytestreams", "http://jabber.org/protocol/bytestreams")},
 		{"0077 registration", domain("jabber:iq:register")},
 		{"0115 capabilities", stream("http://jabber.org/protocol/caps")},
+		{"0156 where the web is", served("/.well-known/host-meta") && served("/.well-known/host-meta.json")},
 		{"0157 whom to tell of abuse", strings.Contains(a.form, "http://jabber.org/network/serverinfo") && strings.Contains(a.form, "abuse-addresses")},
 		{"0160 offline messages", domain("msgoffline")},
 		{"0163 publishing", account("pubsub/pep")},

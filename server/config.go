@@ -78,6 +78,9 @@ type Config struct {
 	// localhost on 127.0.0.1 only.
 	Bytestreams string
 
+	// PublicAddresses are where this machine is seen from outside: IPv4 and IPv6
+	// addresses, for clients that look at host-meta before DNS (XEP-0487).
+	PublicAddresses []string
 	// AbuseContacts and the others are whom people turn to, as URIs, of mail, chat or
 	// the web: mailto:abuse@example.org, xmpp:admin@example.org (XEP-0157). Default for
 	// AbuseContacts, AdminContacts, SecurityContacts and SupportContacts: the

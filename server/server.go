@@ -49,6 +49,7 @@ type Server struct {
 	admins atomic.Pointer[[]string]
 	stop   atomic.Pointer[func(restart bool)]
 	sites  atomic.Pointer[sites]
+	direct atomic.Int32 // port of direct TLS
 	files  files
 	relay  atomic.Pointer[Relay]
 

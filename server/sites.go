@@ -8,6 +8,13 @@ type sites struct{ http, https string }
 // them stands for every host of the server.
 func (srv *Server) SetSites(http, https string) { srv.sites.Store(&sites{http, https}) }
 
+// SetDirectTLS says on which port clients connect with TLS from the first byte, 0
+// for none.
+func (srv *Server) SetDirectTLS(port int) { srv.direct.Store(int32(port)) }
+
+// DirectTLS returns that port.
+func (srv *Server) DirectTLS() int { return int(srv.direct.Load()) }
+
 // URL returns where clients reach a path of the host's site, the path beginning
 // with a slash: over https where that is served. "" when nothing is.
 func (h *Host) URL(path string) string {

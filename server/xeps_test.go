@@ -20,6 +20,10 @@ var update = flag.Bool("update", false, "write docs/xeps.md anew")
 // streams are the extensions that are no modules: they are part of streams
 // themselves. sign is what a stream announces them by, if it does.
 var streams = []struct{ xep, pkg, summary, sign string }{
+	{"0124 1.11.2", "web", "XMPP over plain HTTP requests, where nothing else gets through", ""},
+	{"0156 1.4.0", "web", "browsers find the server by its domain", ""},
+	{"0206 1.4", "web", "XMPP over plain HTTP requests, where nothing else gets through", ""},
+	{"0487 0.1.0", "web", "clients find the server without DNS", ""},
 	{"0175 1.2", "server", "guests without an account meet people in rooms, at a host of their own", ""},
 	{"0198 1.6.3", "c2s", "what was sent is acknowledged, and a lost connection resumed, also after a restart of the server", "urn:xmpp:sm:3"},
 	{"0368 1.1.0", "c2s", "TLS from the first byte, on a port of its own or on that of STARTTLS", ""},

@@ -74,7 +74,8 @@ var noDefault = map[string]string{
 	"abuse_contacts": `["mailto:abuse@example.org"]`, "admin_contacts": `["mailto:admin@example.org"]`, "feedback_contacts": `["mailto:feedback@example.org"]`, "sales_contacts": `["mailto:sales@example.org"]`, "security_contacts": `["mailto:security@example.org"]`, "status_contacts": `["mailto:status@example.org"]`, "support_contacts": `["mailto:support@example.org"]`,
 	"outage_addresses": `["https://status.example.net/chat.json"]`,
 	"turn":             `"127.0.0.1:3478"`, "turn_address": `["198.51.100.7"]`, "turn_peers": `["192.168.0.0/16"]`,
-	"origins": `["https://example.org"]`, "trusted_proxies": `["127.0.0.1", "10.0.0.0/8"]`,
+	"public_addresses": `["198.51.100.7", "2001:db8::7"]`,
+	"origins":          `["https://example.org"]`, "trusted_proxies": `["127.0.0.1", "10.0.0.0/8"]`,
 }
 
 // configFile is the configuration file with everything commented out.

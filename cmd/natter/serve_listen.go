@@ -51,3 +51,13 @@ func listenError(name, addr string, err error) error {
 	}
 	return fmt.Errorf("listening on %s: %w; choose another with --%s HOST:PORT, or turn it off with --%s off", addr, why, name, name)
 }
+
+// port returns the port of a listener, 0 where there is none.
+func (s sockets) port(name string) int {
+	if ln := s[name]; ln != nil {
+		if tcp, ok := ln.Addr().(*net.TCPAddr); ok {
+			return tcp.Port
+		}
+	}
+	return 0
+}

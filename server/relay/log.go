@@ -13,7 +13,7 @@ import (
 type logs struct{ to *slog.Logger }
 
 // NewLogger implements logging.LoggerFactory.
-func (l logs) NewLogger(string) logging.LeveledLogger { return details{l.to} }
+func (l logs) NewLogger(string) logging.LeveledLogger { return details(l) }
 
 type details struct{ to *slog.Logger }
 

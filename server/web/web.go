@@ -1,5 +1,7 @@
 // Package web serves everything natter speaks over HTTP: XMPP over WebSocket
-// (RFC 7395), /healthz, /metrics, and what the modules of each host serve.
+// (RFC 7395) and BOSH (XEP-0124 version 1.11.2, XEP-0206 version 1.4), where these are
+// (XEP-0156 version 1.4.0, XEP-0487 version 0.1.0), /healthz, /metrics, and what the
+// modules of each host serve.
 package web
 
 import (
@@ -54,6 +56,7 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 		}
 		h := core.Host(name)
 		mountChat(mux, h)
+		s.mountHostMeta(mux, h)
 		for _, m := range h.Modules {
 			for _, route := range m.HTTP {
 				mux.Handle(route.Pattern, route.Handler)

@@ -41,7 +41,6 @@ type boshClient struct {
 	more    sync.Cond
 	opening bool // a stream header was sent and not yet answered
 	sid     string
-	to      string
 	rid     uint64
 	flying  int // requests
 	queue   []boshSend
