@@ -18,10 +18,21 @@ from gi.repository import GLib
 ACCOUNT = 'checks'
 
 
+# Events of rooms, and what is told of them.
+_ROOM_EVENTS = {
+    'muc-user-joined': lambda e: {'what': 'joined', 'nick': e.nick},
+    'muc-user-left': lambda e: {'what': 'left', 'nick': e.nick},
+    'muc-nickname-changed': lambda e: {'what': 'renamed', 'nick': e.old_name, 'new': e.new_name},
+    'muc-room-kicked': lambda e: {'what': 'banned' if '301' in {str(c.value) for c in e.status_codes} else 'kicked'},
+    'muc-room-config-finished': lambda e: {'what': 'configured'},
+}
+
+
 class Driver:
     def __init__(self, fd):
         self._socket = socket.socket(fileno=fd)
         self._buffer = b''
+        self._rooms = set()
 
     def wait_for_window(self):
         """Called again and again until the application's window is there."""
@@ -83,6 +94,8 @@ class Driver:
         for name, handler in (
                 ('message-received', self._on_message),
                 ('mam-message-received', self._on_message),
+                ('gc-message-received', self._on_room_message),
+                ('mam-message-received', self._on_room_message),
                 ('message-error', self._on_message_error),
                 ('presence-received', self._on_presence),
                 ('subscribe-presence-received', self._on_request),
@@ -92,6 +105,7 @@ class Driver:
                 ('password-required', lambda _e: self._tell({'kind': 'password refused'})),
                 ('plain-connection', lambda _e: self._tell({'kind': 'plain connection'}))):
             app.ged.register_event_handler(name, ged.POSTGUI, handler)
+        self._watch_rooms()
 
     def _on_message(self, event):
         if event.msgtxt and event.properties.type.is_chat:
@@ -107,6 +121,41 @@ class Driver:
 
     def _on_request(self, event):
         self._tell({'kind': 'request', 'jid': str(event.jid)})
+
+    def _on_room_message(self, event):
+        if event.msgtxt and event.properties.type.is_groupchat:
+            jid = event.properties.jid
+            self._tell({'kind': 'room', 'room': str(jid.new_as_bare()), 'what': 'said', 'nick': jid.resource,
+                        'text': event.msgtxt})
+
+    def _watch_rooms(self):
+        """Gajim stores each event of a room that it shows; have them told here as well."""
+        from gajim.common import app
+        store = app.storage.events.store
+
+        def and_tell(contact, event):
+            store(contact, event)
+            what = _ROOM_EVENTS.get(event.name)
+            if what:
+                self._tell({'kind': 'room', 'room': str(contact.jid)} | what(event))
+        app.storage.events.store = and_tell
+
+    def _watch_room(self, room):
+        if room not in self._rooms:
+            self._rooms.add(room)
+            contact = self._module('Contacts').get_contact(room, groupchat=True)
+            contact.connect('room-joined', self._on_room_joined)
+            contact.connect('room-join-failed', self._on_room_refused)
+            contact.connect('room-subject', self._on_room_subject)
+
+    def _on_room_joined(self, contact, _signal):
+        self._tell({'kind': 'room', 'room': str(contact.jid), 'what': 'entered'})
+
+    def _on_room_refused(self, contact, _signal, error):
+        self._tell({'kind': 'room', 'room': str(contact.jid), 'what': 'refused', 'condition': str(error.condition)})
+
+    def _on_room_subject(self, contact, _signal, subject):
+        self._tell({'kind': 'room', 'room': str(contact.jid), 'what': 'subject', 'text': subject.text})
 
     # -- commands
 
@@ -159,6 +208,24 @@ class Driver:
         from gajim.common import app
         from nbxmpp.protocol import JID
         app.window.add_chat(ACCOUNT, JID.from_string(jid), 'contact', select=True)
+        app.window.get_chat_stack().get_message_input().insert_text(text)
+        app.window.activate_action('send-message', None)
+
+    def do_join(self, room, nick):
+        self._module('Contacts').add_contact(room, groupchat=True)
+        self._watch_room(room)
+        self._module('MUC').join(room, nick)
+
+    def do_create(self, room):
+        self._module('MUC').create(room, {})
+
+    def do_rename(self, room, nick):
+        self._module('MUC').change_nick(room, nick)
+
+    def do_say_in(self, room, text):
+        from gajim.common import app
+        from nbxmpp.protocol import JID
+        app.window.add_group_chat(ACCOUNT, JID.from_string(room), select=True)
         app.window.get_chat_stack().get_message_input().insert_text(text)
         app.window.activate_action('send-message', None)
 

@@ -16,6 +16,7 @@ from .gosendxmpp import GoSendxmpp
 from .pidgin import Pidgin
 from .probe import direct_tls
 from .profanity import Profanity
+from .rooms import personal, rooms
 from .servers import Prosody, Running
 from .slix import Slixmpp, SlixmppDirect, SlixmppPlus
 from .trouble import certificate, crash, resume, wrong_password
@@ -137,6 +138,7 @@ async def one_shot(context: Context) -> list[Step]:
 
 # In the order of their start: the slowest first.
 GROUPS = {
+    'rooms': rooms,
     'pidgin-gajim': talk(Pidgin, Gajim),
     'gajim': talk(Gajim, Slixmpp),
     'pidgin': talk(Pidgin, Slixmpp),
@@ -153,6 +155,7 @@ GROUPS = {
     'slixmpp': talk(Slixmpp, Slixmpp),
     'slixmpp-direct': talk(SlixmppDirect, Slixmpp),
     'slixmpp-plus': plus,
+    'slixmpp-personal': personal,
     'go-sendxmpp': one_shot,
     'xmppjs': xmppjs,
     'server': offers,

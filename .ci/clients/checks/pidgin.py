@@ -43,6 +43,7 @@ class Pidgin(Client):
         self._stack = None
         self._signals: asyncio.Task | None = None
         self._account = 0
+        self._chats: dict[str, int] = {}  # conversations of rooms
 
     async def start(self) -> None:
         self._write_settings()
@@ -107,6 +108,34 @@ class Pidgin(Client):
     async def _on_DisplayedImMsg(self, _account: int, who: str, text: str, _conv: int, flags: int) -> None:
         if flags & 0x2:  # PURPLE_MESSAGE_RECV
             self.events.add('message', jid=who.split('/')[0], text=_plain(text))
+
+    # Rooms: what was put into their windows, notices of the room's and of Pidgin's own included.
+    async def _on_DisplayedChatMsg(self, _account: int, who: str, text: str, conversation: int, flags: int) -> None:
+        room = await self._room(conversation)
+        if flags & 0x4:  # PURPLE_MESSAGE_SYSTEM
+            self.events.add('notice', room=room, text=_plain(text))
+        else:
+            self.events.add('room', room=room, what='said', nick=who, text=_plain(text))
+
+    async def _on_ChatJoined(self, conversation: int) -> None:
+        room = await self._room(conversation)
+        self._chats[room] = conversation
+        self.events.add('room', room=room, what='entered')
+
+    async def _on_ChatBuddyJoined(self, conversation: int, nick: str, _flags: int, _new: int) -> None:
+        self.events.add('room', room=await self._room(conversation), what='joined', nick=nick)
+
+    async def _on_ChatTopicChanged(self, conversation: int, _who: str, topic: str) -> None:
+        self.events.add('room', room=await self._room(conversation), what='subject', text=topic)
+
+    async def _on_ChatLeft(self, conversation: int) -> None:
+        self.events.add('room', room=await self._room(conversation), what='out')
+
+    async def _on_ChatJoinFailed(self, *_) -> None:
+        self.events.add('room', what='refused')
+
+    async def _room(self, conversation: int) -> str:
+        return await self._call('PurpleConversationGetName', 'i', conversation)
 
     async def _on_BuddySignedOn(self, buddy: int) -> None:
         await self._report(buddy)

@@ -11,7 +11,7 @@ from .client import Client
 from .events import CheckFailed
 from .process import give, output
 
-LINE = re.compile(r'^\d\d:\d\d:\d\d - (?P<text>.*)$')
+LINE = re.compile(r'^\d\d:\d\d:\d\d [-!] (?P<text>.*)$')  # "!" for a room's notices
 PRESENCE = re.compile(r'^(?:\+\+|--) (?P<jid>\S+)(?: \(.*?\))? is (?P<show>\w+)')
 REQUEST = re.compile(r'^Received authorization request from (?P<jid>\S+)')
 MESSAGE = re.compile(r'^(?P<jid>[^\s@/]+@[^\s/:]+)(?:/[^\s:]+)?: (?P<text>.*)$')
@@ -175,8 +175,10 @@ history=false
 wrap=false
 statuses.chat=all
 statuses.console=none
-statuses.muc=none
+statuses.muc=all
+occupants=false
 time.chat=%H:%M:%S
+time.muc=%H:%M:%S
 time.console=%H:%M:%S
 [connection]
 autoping=0

@@ -19,6 +19,7 @@ class Slixmpp(Client):
     kind = 'slixmpp'
     direct_tls = False
     newest_tls: ssl.TLSVersion | None = None
+    plugins: tuple[str, ...] = ('xep_0030', 'xep_0115', 'xep_0199', 'xep_0203')
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -42,7 +43,7 @@ class Slixmpp(Client):
         xmpp.roster.auto_subscribe = False
         if self.newest_tls:
             xmpp.ssl_context.maximum_version = self.newest_tls
-        for plugin in ('xep_0030', 'xep_0115', 'xep_0199', 'xep_0203'):
+        for plugin in self.plugins:
             xmpp.register_plugin(plugin)
         xmpp.add_filter('in', lambda stanza: self._wire('RECV', stanza))
         xmpp.add_filter('out', lambda stanza: self._wire('SEND', stanza))

@@ -1,0 +1,205 @@
+"""One room (XEP-0045), made by slixmpp, with Gajim, Pidgin and profanity in it; its archive; an account's."""
+
+from __future__ import annotations
+
+import asyncio
+from xml.etree import ElementTree
+
+from slixmpp import JID
+
+from .dialogue import Step
+from .events import CheckFailed
+from .occupants import (GajimOccupant, Occupant, PidginOccupant, ProfanityOccupant, SlixmppOccupant, all_of)
+
+SUBJECT = 'what is on & off'
+
+
+def conference(context) -> str:
+    return f'conference.{context.server.domain}'
+
+
+async def rooms(context) -> list[Step]:
+    """Everybody joins, talks, changes nicks, is kicked and banned; each sees what XEP-0045 says."""
+    room = f'yard@{conference(context)}'
+    owner = await context.client(SlixmppOccupant)
+    gajim = await context.client(GajimOccupant, '-gajim')
+    guests: dict[str, Occupant] = {
+        'romeo': gajim,
+        'juliet': await context.client(PidginOccupant, '-pidgin'),
+        'mercutio': await context.client(ProfanityOccupant, '-profanity'),
+    }
+    everybody = {'nurse': owner} | guests
+    late = await context.client(SlixmppOccupant, '-late')
+    # A second device of the owner's, under the same nick.
+    phone = context.adopt(SlixmppOccupant(context.server, owner.account, context.directory, context.desktop, '-phone'))
+
+    async def login() -> None:
+        await asyncio.gather(*(c.start() for c in (*everybody.values(), late)))
+
+    async def makes() -> None:
+        presence, *_ = await owner.enter(room, 'nurse')
+        if 201 not in presence['muc']['status_codes']:
+            raise CheckFailed(f'no status 201 for a new room: {presence}')
+        muc = owner.xmpp['xep_0045']
+        form = await muc.get_room_config(room, timeout=10)
+        form['type'] = 'submit'
+        form.set_values({'muc#roomconfig_roomname': 'The yard', 'muc#roomconfig_persistentroom': True})
+        await muc.set_room_config(room, form, timeout=10)
+
+    def joins(nick: str, client: Occupant):
+        async def check() -> None:
+            marks = {c: c.events.mark for c in everybody.values()}
+            inside = [c for n, c in everybody.items() if n in present]
+            await client.enter(room, nick)
+            present.append(nick)
+            await all_of(*(c.sees_join(room, nick, marks[c]) for c in inside))
+        return check
+    present = ['nurse']
+
+    async def talk() -> None:
+        for nick, client in everybody.items():
+            marks = {c: c.events.mark for c in everybody.values()}
+            text = f'{client.kind} says < & "hello"'
+            await client.say_in(room, text)
+            # The sender too: the room's reflection is what it shows.
+            await all_of(*(c.hears_in(room, nick, text, marks[c]) for c in everybody.values()))
+
+    def renames(nick: str, client: Occupant):
+        async def check() -> None:
+            for old, new in ((nick, f'{nick}-two'), (f'{nick}-two', nick)):
+                marks = {c: c.events.mark for c in everybody.values()}
+                await client.rename(room, new)
+                await all_of(*(c.sees_rename(room, old, new, marks[c])
+                               for c in everybody.values() if c is not client))
+        return check
+
+    async def subject() -> None:
+        marks = {c: c.events.mark for c in everybody.values()}
+        owner.xmpp['xep_0045'].set_subject(room, SUBJECT)
+        await all_of(*(c.sees_subject(room, SUBJECT, marks[c]) for c in everybody.values()))
+
+    async def history() -> None:
+        presence, subject, occupants, messages = await late.enter(room, 'tybalt')
+        if subject['subject'] != SUBJECT:
+            raise CheckFailed(f'subject {subject}')
+        said = [f'{c.kind} says < & "hello"' for c in everybody.values()]
+        if [m['body'] for m in messages] != said:
+            raise CheckFailed(f'history is {[m["body"] for m in messages]}, not {said}')
+        missing = set(everybody) - {o['from'].resource for o in occupants}
+        if missing:
+            raise CheckFailed(f'not told of {missing}')
+
+    async def device() -> None:
+        await phone.start()
+        marks = {c: c.events.mark for c in (owner, phone, late)}
+        await phone.enter(room, 'nurse')
+        await phone.say_in(room, 'from the phone')
+        await all_of(*(c.hears_in(room, 'nurse', 'from the phone', m) for c, m in marks.items()))
+        theirs = late.events.mark
+        await phone.status('offline')
+        await owner.say_in(room, 'still here')
+        await late.hears_in(room, 'nurse', 'still here', theirs)
+        if [e for e in late.events.seen[theirs:] if e.get('what') == 'left']:
+            raise CheckFailed('the nick left although one device is still in the room')
+
+    def kicked(nick: str, client: Occupant):
+        async def check() -> None:
+            mark, theirs = client.events.mark, late.events.mark
+            await owner.xmpp['xep_0045'].set_role(room, nick, 'none', reason='quiet', timeout=10)
+            await client.sees_itself(room, 'kicked', mark)
+            await left(nick, 307, theirs)
+            theirs = late.events.mark
+            await client.enter(room, nick)
+            await late.sees_join(room, nick, theirs)
+        return check
+
+    def banned(nick: str, client: Occupant):
+        async def check() -> None:
+            mark, theirs = client.events.mark, late.events.mark
+            await owner.xmpp['xep_0045'].set_affiliation(room, 'outcast', jid=JID(client.jid), timeout=10)
+            await client.sees_itself(room, 'banned', mark)
+            await left(nick, 301, theirs)
+            theirs = late.events.mark
+            await client.refused(room, nick)
+            if [e for e in late.events.seen[theirs:] if e.get('what') == 'joined']:
+                raise CheckFailed(f'{nick} is back')
+        return check
+
+    async def left(nick: str, code: int, since: int) -> None:
+        await late.events.expect(f'status {code} of {nick}', lambda e: e['kind'] == 'room' and e['what'] == 'left'
+                                 and e['nick'] == nick and code in e['codes'], since=since)
+
+    async def archive() -> None:
+        messages = [m async for m in late.xmpp['xep_0313'].iterate(JID(room), rsm={'max': 3})]
+        bodies = [m['mam_result']['forwarded']['stanza']['body'] for m in messages]
+        said = [f'{c.kind} says < & "hello"' for c in everybody.values()] + ['from the phone', 'still here']
+        if [b for b in bodies if b] != said:
+            raise CheckFailed(f'the archive has {bodies}, not {said}')
+
+    async def content() -> None:
+        wrong = [f'{c.events.who}: {line[:500]}' for c in everybody.values() for line in c.complaints()[:10]]
+        if wrong:
+            raise CheckFailed('\n'.join(wrong))
+
+    steps = [('all log in', login, True), ('slixmpp makes a room and fills in its form', makes, True)]
+    steps += [(f'{c.kind} joins, seen by all', joins(n, c), True) for n, c in guests.items()]
+    steps += [('each says something that all see, the sender too', talk, False)]
+    steps += [(f'{c.kind} changes its nick, and back, seen by the others', renames(n, c), False)
+              for n, c in everybody.items()]
+    steps += [('the owner sets the subject, seen by all', subject, False),
+              ('one who joins late gets the history, the subject and the occupants', history, True),
+              ('a second device shares the nick, unnoticed by the others', device, False)]
+    steps += [('the room\'s archive has all of it, page by page', archive, False),
+              ('Gajim makes a room of its own', lambda: gajim.create(f'garden@{conference(context)}'), False)]
+    steps += [(f'{c.kind} is kicked, sees it and comes back', kicked(n, c), False) for n, c in guests.items()]
+    steps += [(f'{c.kind} is banned, sees it and can\'t come back', banned(n, c), False) for n, c in guests.items()]
+    steps += [('nobody logged a complaint about the protocol', content, False)]
+    return steps
+
+
+TUNE = 'http://jabber.org/protocol/tune'
+
+
+async def personal(context) -> list[Step]:
+    """slixmpp's own archive (XEP-0313) and what it publishes to its contacts (XEP-0163)."""
+    one = await context.client(SlixmppOccupant)
+    other = await context.client(SlixmppOccupant, '-friend')
+
+    async def login() -> None:
+        await asyncio.gather(one.start(), other.start())
+        other.xmpp.add_event_handler('pubsub_publish', lambda m: other.events.add(
+            'published', jid=m['from'].bare, node=m['pubsub_event']['items']['node']))
+        for a, b in ((one, other), (other, one)):
+            await a.add(b.jid)
+            await b.accept(a.jid)
+            await a.sees(b.jid, 'online')
+
+    async def archive() -> None:
+        mark = other.events.mark
+        texts = [f'line {n}' for n in range(1, 8)]
+        for text in texts:
+            await one.say(other.jid, text)
+        await other.hears(one.jid, texts, since=mark)
+        for client, peer in ((one, other), (other, one)):
+            messages = [m async for m in client.xmpp['xep_0313'].iterate(with_jid=JID(peer.jid), rsm={'max': 3})]
+            bodies = [m['mam_result']['forwarded']['stanza']['body'] for m in messages]
+            if bodies != texts:
+                raise CheckFailed(f'{client.jid} has {bodies}')
+
+    async def publishes() -> None:
+        # Interest is told by caps (XEP-0115), so the friend says it first.
+        other.xmpp['xep_0163'].add_interest(TUNE)
+        await other.xmpp['xep_0115'].update_caps()
+        await other.settle()
+        mark = other.events.mark
+        tune = ElementTree.fromstring(f'<tune xmlns="{TUNE}"><title>Queen Mab</title></tune>')
+        await one.xmpp['xep_0060'].publish(None, TUNE, payload=tune, timeout=10)
+        await other.events.expect('tune', lambda e: e['kind'] == 'published' and e['jid'] == one.jid
+                                  and e['node'] == TUNE, since=mark)
+        items = await other.xmpp['xep_0060'].get_items(JID(one.jid), TUNE, timeout=10)
+        if 'Queen Mab' not in str(items):
+            raise CheckFailed(f'the item is {items}')
+
+    return [('two accounts log in and find each other', login, True),
+            ('reads its archive page by page, both sides the same', archive, False),
+            ('publishes to a friend that asked for it, who can fetch it', publishes, False)]
