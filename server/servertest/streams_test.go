@@ -90,7 +90,10 @@ func replay(t *testing.T, srv *servertest.Server, addr string, items []string) {
 		}
 		c.Send(item)
 	}
-	for _, got := range c.Sync() {
+	// What is answered once it is on disk comes after the answer to Sync's ping.
+	answers := c.Sync()
+	synctest.Wait()
+	for _, got := range append(answers, c.Sync()...) {
 		st, err := stanza.ParseIn([]byte(got), stanza.NSClient, stanza.AfterLogin)
 		if err != nil || st.Kind != stanza.IQ {
 			continue

@@ -11,6 +11,7 @@ from .dialogue import AWKWARD
 from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
 from .groups import Context
+from .occupants import GajimOccupant, PidginOccupant, SlixmppOccupant
 from .pidgin import Pidgin
 from .process import output
 from .profanity import Profanity
@@ -18,7 +19,8 @@ from .recorder import Recorder
 from .slix import Slixmpp
 
 CLIENTS: dict[str, type[Client]] = {
-    'pidgin': Pidgin, 'gajim': Gajim, 'profanity': Profanity, 'slixmpp': Slixmpp, 'go-sendxmpp': GoSendxmpp}
+    'pidgin': Pidgin, 'gajim': Gajim, 'profanity': Profanity, 'slixmpp': Slixmpp, 'go-sendxmpp': GoSendxmpp,
+    'pidgin-room': PidginOccupant, 'gajim-room': GajimOccupant}
 
 # A tag, an instruction or declaration, a comment or CDATA; quoted values may hold ">".
 TOKEN = re.compile(r'<\?.*?\?>|<!--.*?-->|<!\[CDATA\[.*?\]\]>'
@@ -60,8 +62,8 @@ def lines(notes: list[tuple[str, bytes]]) -> Iterator[str]:
 
 
 async def capture(context: Context, kind: str, directory: Path) -> Path:
-    """Lets one client log in, find a friend, talk and leave, and writes what went over the wire."""
-    friend = await context.client(Slixmpp, '-friend')
+    """Lets one client log in, find a friend or meet it in a room, talk and leave, and writes what went over the wire."""
+    friend = await context.client(SlixmppOccupant, '-friend')
     recorder = Recorder(context.server)
     context.server = await recorder.start(context.directory / f'recorder-{kind}')
     client = await context.client(CLIENTS[kind])
@@ -73,6 +75,8 @@ async def capture(context: Context, kind: str, directory: Path) -> Path:
         await client.listen()
         await friend.say(client.jid, AWKWARD)
         await client.hears(friend.jid, [AWKWARD])
+    elif kind.endswith('-room'):
+        await in_room(client, friend, f'{client.account.name}@conference.{context.server.domain}')
     else:
         await client.add(friend.jid)
         await friend.accept(client.jid)
@@ -99,7 +103,36 @@ async def capture(context: Context, kind: str, directory: Path) -> Path:
     return path
 
 
+async def in_room(client: PidginOccupant | GajimOccupant, friend: SlixmppOccupant, room: str) -> None:
+    """One session in a room, which Gajim makes itself and Pidgin finds."""
+    nick, mark = 'romeo', friend.events.mark
+    if isinstance(client, GajimOccupant):
+        nick = client.account.name
+        await client.create(room, {'muc#roomconfig_membersonly': False})
+        await friend.enter(room, 'juliet')
+    else:
+        await friend.enter(room, 'juliet')
+        muc = friend.xmpp['xep_0045']
+        form = await muc.get_room_config(room, timeout=10)
+        form['type'] = 'submit'
+        await muc.set_room_config(room, form, timeout=10)
+        await client.enter(room, nick)
+        await friend.sees_join(room, nick, mark)
+    await client.say_in(room, AWKWARD)
+    await friend.hears_in(room, nick, AWKWARD, mark)
+    mark = client.events.mark
+    await friend.say_in(room, AWKWARD)
+    await client.hears_in(room, 'juliet', AWKWARD, mark)
+    mark = friend.events.mark
+    await client.rename(room, 'benvolio')
+    await friend.sees_rename(room, nick, 'benvolio', mark)
+    await client.status('offline')
+    await friend.events.expect('leave', lambda e: e['kind'] == 'room' and e['what'] == 'left'
+                               and e['nick'] == 'benvolio', since=mark)
+
+
 async def _version(kind: str) -> str:
+    kind = kind.removesuffix('-room')
     if kind == 'slixmpp':
         import slixmpp
         return f'slixmpp {slixmpp.__version__}'

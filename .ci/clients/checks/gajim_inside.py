@@ -216,8 +216,8 @@ class Driver:
         self._watch_room(room)
         self._module('MUC').join(room, nick)
 
-    def do_create(self, room):
-        self._module('MUC').create(room, {})
+    def do_create(self, room, config):
+        self._module('MUC').create(room, config)
 
     def do_rename(self, room, nick):
         self._module('MUC').change_nick(room, nick)

@@ -47,9 +47,10 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument('--list', action='store_true', help='print the names of the groups of checks')
     parser.add_argument('checks', nargs='*', metavar='check', help=f'of {", ".join(GROUPS)}; default: all')
     options = parser.parse_args(argv)
-    unknown = [c for c in options.checks if c not in GROUPS]
+    known = CLIENTS if options.capture else GROUPS
+    unknown = [c for c in options.checks if c not in known]
     if unknown:
-        parser.error(f'no such check: {", ".join(unknown)}; there are {", ".join(GROUPS)}')
+        parser.error(f'no such check: {", ".join(unknown)}; there are {", ".join(known)}')
     if options.server and not (options.ca and options.accounts_cmd):
         parser.error('--server needs --ca and --accounts-cmd')
     return options

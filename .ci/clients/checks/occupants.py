@@ -60,7 +60,7 @@ class Occupant(Client):
 
 
 class SlixmppOccupant(Slixmpp, Occupant):
-    plugins = (*Slixmpp.plugins, 'xep_0045', 'xep_0313', 'xep_0163')
+    plugins = (*Slixmpp.plugins, 'xep_0045', 'xep_0313', 'xep_0163', 'xep_0363')
 
     async def _log_in(self, show: str, text: str) -> None:
         await super()._log_in(show, text)
@@ -114,16 +114,25 @@ class SlixmppOccupant(Slixmpp, Occupant):
                                  and {110, code} <= set(e.get('codes', ())), since=since)
 
 
+class SlixmppGuest(SlixmppOccupant):
+    """Somebody without an account (SASL ANONYMOUS); its address is known after the login."""
+    kind = 'slixmpp-guest'
+
+    @property
+    def jid(self) -> str:
+        return self.xmpp.boundjid.bare if self.xmpp else self.account.domain
+
+
 class GajimOccupant(Gajim, Occupant):
     async def enter(self, room: str, nick: str) -> None:
         mark = self.events.mark
         await self._do('join', room, nick)
         await self._told(room, mark, what='entered')
 
-    async def create(self, room: str) -> None:
-        """Makes a room as its dialogue does: enters, fetches the form, fills it in."""
+    async def create(self, room: str, config: dict | None = None) -> None:
+        """Makes a room as its dialogue does: enters, fetches the form, fills in config and Gajim's own preferences."""
         mark = self.events.mark
-        await self._do('create', room)
+        await self._do('create', room, config or {})
         await self._told(room, mark, what='configured')
 
     async def say_in(self, room: str, text: str) -> None:
@@ -198,7 +207,8 @@ class ProfanityOccupant(Profanity, Occupant):
     async def refused(self, room: str, nick: str) -> None:
         mark = self.events.mark
         await self._keys(f'/join {room} nick {nick}')
-        await self._says(f'Error joining room:? {re.escape(room)}', mark)
+        # The second where the error does not repeat the join's <x/>.
+        await self._says(f'^Error (joining room:?|from) {re.escape(room)}', mark)
 
     async def hears_in(self, room: str, nick: str, text: str, since: int) -> None:
         await self._says(f'^{re.escape(nick)}: {re.escape(text)}$', since)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import urllib.request
 from xml.etree import ElementTree
 
 from slixmpp import JID
 
+from .client import Account
 from .dialogue import Step
 from .events import CheckFailed
-from .occupants import (GajimOccupant, Occupant, PidginOccupant, ProfanityOccupant, SlixmppOccupant, all_of)
+from .occupants import (
+    GajimOccupant, Occupant, PidginOccupant, ProfanityOccupant, SlixmppGuest, SlixmppOccupant, all_of)
+from .servers import Natter
 
 SUBJECT = 'what is on & off'
 
@@ -20,8 +25,8 @@ def conference(context) -> str:
 
 async def rooms(context) -> list[Step]:
     """Everybody joins, talks, changes nicks, is kicked and banned; each sees what XEP-0045 says."""
-    room = f'yard@{conference(context)}'
     owner = await context.client(SlixmppOccupant)
+    room = f'{owner.account.name}-yard@{conference(context)}'
     gajim = await context.client(GajimOccupant, '-gajim')
     guests: dict[str, Occupant] = {
         'romeo': gajim,
@@ -136,6 +141,19 @@ async def rooms(context) -> list[Step]:
         if [b for b in bodies if b] != said:
             raise CheckFailed(f'the archive has {bodies}, not {said}')
 
+    async def guest() -> None:
+        account = Account('', f'guests.{context.server.domain}', '')
+        visitor = context.adopt(SlixmppGuest(context.server, account, context.directory, context.desktop))
+        await visitor.start()
+        marks = {c: c.events.mark for c in everybody.values()}
+        presence, *_ = await visitor.enter(room, 'peter')
+        await all_of(*(c.sees_join(room, 'peter', marks[c]) for c in everybody.values()))
+        await visitor.say_in(room, 'passing by')
+        await all_of(*(c.hears_in(room, 'peter', 'passing by', marks[c]) for c in everybody.values()))
+        mark = late.events.mark
+        await visitor.status('offline')
+        await late.events.expect('leave', lambda e: e.get('what') == 'left' and e['nick'] == 'peter', since=mark)
+
     async def content() -> None:
         wrong = [f'{c.events.who}: {line[:500]}' for c in everybody.values() for line in c.complaints()[:10]]
         if wrong:
@@ -150,7 +168,9 @@ async def rooms(context) -> list[Step]:
               ('one who joins late gets the history, the subject and the occupants', history, True),
               ('a second device shares the nick, unnoticed by the others', device, False)]
     steps += [('the room\'s archive has all of it, page by page', archive, False),
-              ('Gajim makes a room of its own', lambda: gajim.create(f'garden@{conference(context)}'), False)]
+              ('Gajim makes a room of its own', lambda: gajim.create(f'{gajim.account.name}-garden@{conference(context)}'), False)]
+    if isinstance(context.source, Natter):
+        steps += [('a guest without an account enters, is heard and leaves', guest, False)]
     steps += [(f'{c.kind} is kicked, sees it and comes back', kicked(n, c), False) for n, c in guests.items()]
     steps += [(f'{c.kind} is banned, sees it and can\'t come back', banned(n, c), False) for n, c in guests.items()]
     steps += [('nobody logged a complaint about the protocol', content, False)]
@@ -200,6 +220,17 @@ async def personal(context) -> list[Step]:
         if 'Queen Mab' not in str(items):
             raise CheckFailed(f'the item is {items}')
 
+    async def uploads() -> None:
+        content = bytes(range(256)) * 100
+        url = await one.xmpp['xep_0363'].upload_file('notes.txt', input_file=io.BytesIO(content), timeout=10)
+
+        def fetch() -> bytes:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.read()
+        if await asyncio.to_thread(fetch) != content:
+            raise CheckFailed(f'{url} is not what was uploaded')
+
+    upload = [('uploads a file that everybody can fetch', uploads, False)] if isinstance(context.source, Natter) else []
     return [('two accounts log in and find each other', login, True),
             ('reads its archive page by page, both sides the same', archive, False),
-            ('publishes to a friend that asked for it, who can fetch it', publishes, False)]
+            ('publishes to a friend that asked for it, who can fetch it', publishes, False), *upload]

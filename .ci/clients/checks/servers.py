@@ -77,7 +77,7 @@ class Natter(Running):
         self._log = directory / 'server.log'
         self.accounts = f'{shlex.quote(self.binary)} user add {{jid}} --data {shlex.quote(str(data))}'
         self._argv = [self.binary, 'serve', '--data', str(data), '--domain', DOMAIN, '--c2s', f'{HOST}:{self.port}',
-                      '--c2s-tls', 'off', '--http', 'off', '--https', 'off']
+                      '--c2s-tls', 'off', '--http', f'{HOST}:{free_port()}', '--https', 'off']
         await self._run()
         self.ca = await self._ready(data)
         return await super().start(directory)
@@ -192,7 +192,7 @@ data_path = "{dir}/data"
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
 modules_enabled = {{ "disco", "roster", "saslauth", "tls", "blocklist", "carbons", "pep", "private", "smacks",
-  "vcard_legacy", "ping", "register", "time", "version", "offline", "posix" }}
+  "vcard_legacy", "ping", "register", "time", "version", "offline", "posix", "mam" }}
 modules_disabled = {{ "s2s" }}
 c2s_require_encryption = true
 authentication = "internal_hashed"
@@ -202,4 +202,6 @@ log = {{ info = "*console" }}
 run_as_root = false
 VirtualHost "{domain}"
   ssl = {{ certificate = "{dir}/leaf.pem", key = "{dir}/leaf.key", protocol = "tlsv1_2+" }}
+Component "conference.{domain}" "muc"
+  modules_enabled = {{ "muc_mam" }}
 '''
