@@ -222,6 +222,9 @@ class Driver:
     def do_rename(self, room, nick):
         self._module('MUC').change_nick(room, nick)
 
+    def do_set_subject(self, room, text):
+        self._module('MUC').set_subject(room, text)
+
     def do_say_in(self, room, text):
         from gajim.common import app
         from nbxmpp.protocol import JID

@@ -33,6 +33,9 @@ class Occupant(Client):
     async def rename(self, room: str, nick: str) -> None:
         raise NotImplementedError
 
+    async def set_subject(self, room: str, text: str) -> None:
+        raise NotImplementedError
+
     async def refused(self, room: str, nick: str) -> None:
         """Tries to enter and is told that it may not."""
         raise NotImplementedError
@@ -99,6 +102,9 @@ class SlixmppOccupant(Slixmpp, Occupant):
     async def rename(self, room: str, nick: str) -> None:
         await self.xmpp['xep_0045'].set_self_nick(JID(room), nick, timeout=10)
 
+    async def set_subject(self, room: str, text: str) -> None:
+        self.xmpp['xep_0045'].set_subject(room, text)
+
     async def refused(self, room: str, nick: str) -> None:
         try:
             await self.enter(room, nick)
@@ -141,6 +147,9 @@ class GajimOccupant(Gajim, Occupant):
     async def rename(self, room: str, nick: str) -> None:
         await self._do('rename', room, nick)
 
+    async def set_subject(self, room: str, text: str) -> None:
+        await self._do('set_subject', room, text)
+
     async def refused(self, room: str, nick: str) -> None:
         mark = self.events.mark
         await self._do('join', room, nick)
@@ -163,13 +172,19 @@ class PidginOccupant(Pidgin, Occupant):
         await self._call('PurpleConvChatSend', 'is', chat, text)
 
     async def rename(self, room: str, nick: str) -> None:
-        # Only the window knows commands.
+        await self._command(room, f'/nick {nick}')
+
+    async def set_subject(self, room: str, text: str) -> None:
+        await self._command(room, f'/topic {text}')
+
+    async def _command(self, room: str, command: str) -> None:
+        """Types into the room's window: D-Bus has no call for commands."""
         display = await self.desktop.start()
         found = await self._xdotool(display, 'search', '--onlyvisible', '--name', room.split('@')[0])
         if not found:
             raise CheckFailed(f'{self.events.who}: no window for {room}')
         window = found.split()[-1]
-        await self._xdotool(display, 'type', '--window', window, '--delay', '8', f'/nick {nick}')
+        await self._xdotool(display, 'type', '--window', window, '--delay', '8', command)
         await self._xdotool(display, 'key', '--window', window, 'Return')
 
     async def refused(self, room: str, nick: str) -> None:
@@ -203,6 +218,9 @@ class ProfanityOccupant(Profanity, Occupant):
 
     async def rename(self, room: str, nick: str) -> None:
         await self._keys(f'/nick {nick}')
+
+    async def set_subject(self, room: str, text: str) -> None:
+        await self._keys(f'/subject set "{text}"')
 
     async def refused(self, room: str, nick: str) -> None:
         mark = self.events.mark

@@ -48,7 +48,8 @@ async def rooms(context) -> list[Step]:
         muc = owner.xmpp['xep_0045']
         form = await muc.get_room_config(room, timeout=10)
         form['type'] = 'submit'
-        form.set_values({'muc#roomconfig_roomname': 'The yard', 'muc#roomconfig_persistentroom': True})
+        form.set_values({'muc#roomconfig_roomname': 'The yard', 'muc#roomconfig_persistentroom': True,
+                         'muc#roomconfig_changesubject': True})
         await muc.set_room_config(room, form, timeout=10)
 
     def joins(nick: str, client: Occupant):
@@ -78,10 +79,12 @@ async def rooms(context) -> list[Step]:
                                for c in everybody.values() if c is not client))
         return check
 
-    async def subject() -> None:
-        marks = {c: c.events.mark for c in everybody.values()}
-        owner.xmpp['xep_0045'].set_subject(room, SUBJECT)
-        await all_of(*(c.sees_subject(room, SUBJECT, marks[c]) for c in everybody.values()))
+    def subject(client: Occupant, text: str):
+        async def check() -> None:
+            marks = {c: c.events.mark for c in everybody.values()}
+            await client.set_subject(room, text)
+            await all_of(*(c.sees_subject(room, text, marks[c]) for c in everybody.values()))
+        return check
 
     async def history() -> None:
         presence, subject, occupants, messages = await late.enter(room, 'tybalt')
@@ -164,7 +167,9 @@ async def rooms(context) -> list[Step]:
     steps += [('each says something that all see, the sender too', talk, False)]
     steps += [(f'{c.kind} changes its nick, and back, seen by the others', renames(n, c), False)
               for n, c in everybody.items()]
-    steps += [('the owner sets the subject, seen by all', subject, False),
+    steps += [(f'{c.kind} sets the subject, seen by all', subject(c, f'as {c.kind} likes it'), False)
+              for c in guests.values()]
+    steps += [('the owner sets the subject, seen by all', subject(owner, SUBJECT), False),
               ('one who joins late gets the history, the subject and the occupants', history, True),
               ('a second device shares the nick, unnoticed by the others', device, False)]
     steps += [('the room\'s archive has all of it, page by page', archive, False),
