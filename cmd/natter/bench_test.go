@@ -66,6 +66,8 @@ func TestBenchLosesNothing(t *testing.T) {
 		{"login --clients 2 --messages 10 --warmup 0s --tls starttls --mech SCRAM-SHA-1", 10},
 		{"idle --clients 20 --settle 0s", 20},
 		{"presence --clients 5 --messages 500 --warmup 0s --window 3", 500},
+		{"muc --clients 8 --senders 3 --messages 800 --warmup 0s --window 2", 800},
+		{"muc --clients 8 --senders 3 --messages 800 --warmup 0s --window 2 --sm", 800},
 		{"offline --clients 10 --per 30 --window 2", 300},
 		{"offline --clients 10 --per 30 --window 2 --sm", 300},
 	} {

@@ -63,6 +63,11 @@ var modes = map[string]mode{
 		accounts: func(o *Options) int { return o.Clients + 1 },
 		contacts: func(o *Options) int { return o.Clients },
 	},
+	"muc": {
+		summary:  "a chat room: occupants enter it, some of them talk",
+		run:      runMUC,
+		accounts: func(o *Options) int { return o.Clients },
+	},
 	"offline": {
 		summary:  "messages for absent accounts, stored and drained",
 		run:      runOffline,

@@ -78,7 +78,7 @@ func (run *chatRun) connect(ctx context.Context, t *target) ([]*link, error) {
 			to += "/" + resource
 		}
 		l := &link{
-			run: run, peer: peer, msg: newTemplate(i, to, o.Size),
+			run: run, peer: peer, msg: newTemplate(i, to, "chat", o.Size),
 			arrival: &histogram{}, wake: make(chan struct{}, 1),
 		}
 		var err error

@@ -36,12 +36,12 @@ type template struct {
 	link       int
 }
 
-// newTemplate returns the message of link, addressed to to, of size bytes as
+// newTemplate returns the message of link, addressed to to, of type typ and of size bytes as
 // sent, or longer when the addresses leave no room.
-func newTemplate(link int, to string, size int) *template {
+func newTemplate(link int, to, typ string, size int) *template {
 	t := &template{link: link}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "<message to='%s' type='chat' id='m%0*dq", to, linkDigits, link)
+	fmt.Fprintf(&b, "<message to='%s' type='%s' id='m%0*dq", to, typ, linkDigits, link)
 	t.idSeq = b.Len()
 	fmt.Fprintf(&b, "%0*d'><body>", seqDigits, 0)
 	start := b.Len()

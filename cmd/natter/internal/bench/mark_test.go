@@ -8,7 +8,7 @@ import (
 
 func TestTemplateCarriesItsMark(t *testing.T) {
 	const size = 254
-	tmpl := newTemplate(42, "user43@localhost/bench", size)
+	tmpl := newTemplate(42, "user43@localhost/bench", "chat", size)
 	msg := tmpl.append(nil, 123456, 987654321)
 	if len(msg) != size {
 		t.Errorf("the message is %d bytes long, want %d", len(msg), size)
@@ -31,7 +31,7 @@ func TestTemplateCarriesItsMark(t *testing.T) {
 }
 
 func TestAppendingToABatchAllocatesNothing(t *testing.T) {
-	tmpl := newTemplate(1, "user2@localhost", 254)
+	tmpl := newTemplate(1, "user2@localhost", "chat", 254)
 	batch := make([]byte, 0, 4096)
 	n := testing.AllocsPerRun(100, func() {
 		batch = tmpl.append(tmpl.append(batch[:0], 1, 2), 3, 4)
@@ -45,7 +45,7 @@ func TestAppendingToABatchAllocatesNothing(t *testing.T) {
 }
 
 func TestReadMarkRefusesForeignBodies(t *testing.T) {
-	good := newTemplate(1, "a@b", 254).append(nil, 1, 1)
+	good := newTemplate(1, "a@b", "chat", 254).append(nil, 1, 1)
 	for name, msg := range map[string][]byte{
 		"no body":             []byte("<message/>"),
 		"another text":        []byte("<message><body>hello</body></message>"),

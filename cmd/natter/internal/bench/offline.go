@@ -143,7 +143,7 @@ func (run *offlineRun) sendAll(c *conn, s, senders int, took *histogram) error {
 	o := run.o
 	var msgs []*template
 	for i := s; i < o.Clients; i += senders {
-		msgs = append(msgs, newTemplate(i, o.jid(senders+i+1), o.Size))
+		msgs = append(msgs, newTemplate(i, o.jid(senders+i+1), "chat", o.Size))
 	}
 	pending := 0
 	var begin int64

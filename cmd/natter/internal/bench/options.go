@@ -29,6 +29,7 @@ type Options struct {
 	Every    time.Duration // progress lines this often; 0 is none
 
 	Clients int           // login, offline: connections at work at once; idle, presence: connections
+	Senders int           // muc: occupants that talk
 	Per     int           // offline: messages for each absent account
 	Settle  time.Duration // idle: wait before the memory is read
 	Rush    int           // logins at once while a run is being set up
@@ -68,7 +69,8 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.DurationVar(&o.Warmup, "warmup", time.Second, "`time` under load before measuring")
 	fs.DurationVar(&o.Drain, "drain", 10*time.Second, "longest `time` to wait for what is still on the way")
 	fs.DurationVar(&o.Every, "every", 0, "print the figures of each interval of this `time`")
-	fs.IntVar(&o.Clients, "clients", 0, "`number` of connections (login 16, idle 1000, presence 100,\noffline 100 absent accounts)")
+	fs.IntVar(&o.Clients, "clients", 0, "`number` of connections (login 16, idle 1000, muc 1000 occupants, presence 100,\noffline 100 absent accounts)")
+	fs.IntVar(&o.Senders, "senders", 10, "muc: `number` of occupants that talk")
 	fs.IntVar(&o.Per, "per", 100, "offline: `number` of messages for each absent account")
 	fs.DurationVar(&o.Settle, "settle", 10*time.Second, "idle: `time` between the last login and reading the memory")
 	fs.IntVar(&o.Rush, "rush", 32, "`number` of logins at once while setting up")
@@ -104,7 +106,7 @@ const (
 // check fills in what depends on the mode and refuses what makes no sense.
 func (o *Options) check(m mode) error {
 	if o.Clients == 0 {
-		o.Clients = map[string]int{"login": 16, "idle": 1000, "presence": 100, "offline": 100}[o.mode]
+		o.Clients = map[string]int{"login": 16, "idle": 1000, "muc": 1000, "presence": 100, "offline": 100}[o.mode]
 	}
 	if o.Until == "" {
 		o.Until = "delivered"
@@ -130,6 +132,8 @@ func (o *Options) check(m mode) error {
 		return fmt.Errorf("times must be positive and at most %v", maxDuration)
 	case o.Per < 1 || o.Per > 1_000_000:
 		return errors.New("--per must be between 1 and a million")
+	case o.mode == "muc" && (o.Senders < 1 || o.Senders > o.Clients):
+		return errors.New("--senders must be between 1 and the number of --clients")
 	case o.Rush < 1 || o.Rush > 1000:
 		return errors.New("--rush must be between 1 and 1000")
 	case o.Rounds < 1 || o.Rounds > 1000:

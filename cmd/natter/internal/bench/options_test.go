@@ -82,6 +82,7 @@ func TestCommandLinesThatMakeNoSense(t *testing.T) {
 		{"chat", "--user bob", "--user"},
 		{"chat", "--user %s%d", "--user"},
 		{"chat", "--rounds 0", "--rounds"},
+		{"muc", "--clients 5 --senders 6", "--senders"},
 	} {
 		o := parseOptions(t, strings.Fields(row.args)...)
 		err := Run(context.Background(), row.mode, o, nil, new(bytes.Buffer), new(bytes.Buffer))

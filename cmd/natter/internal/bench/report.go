@@ -31,18 +31,19 @@ type Result struct {
 	ToolCores   float64 `json:"tool_cores"`
 	OtherCores  float64 `json:"other_cores"` // what everybody else on the machine used: trust the figures less
 
-	Latency    Latency  `json:"latency_us"`
-	AckLatency *Latency `json:"ack_latency_us,omitempty"`  // from sending to <a/>
-	SenderLate *Latency `json:"sender_late_us,omitempty"`  // open loop: how late the tool was; part of the latency
-	SizeBytes  int      `json:"message_bytes,omitempty"`   // of a message as sent
-	Sent       int64    `json:"sent"`                      // in the whole run, warm-up included
-	Lost       int64    `json:"lost"`                      //
-	Doubled    int64    `json:"doubled"`                   //
-	Reordered  int64    `json:"reordered"`                 //
-	Errors     int64    `json:"errors"`                    // error stanzas and messages that were never sent
-	MemoryKB   int64    `json:"server_rss_kb"`             // at the end
-	PerConnKB  float64  `json:"rss_per_conn_kb,omitempty"` // idle: growth of the resident set for each connection
-	Second     *Result  `json:"second,omitempty"`          // offline: the drain
+	Latency     Latency  `json:"latency_us"`
+	AckLatency  *Latency `json:"ack_latency_us,omitempty"`  // from sending to <a/>
+	SenderLate  *Latency `json:"sender_late_us,omitempty"`  // open loop: how late the tool was; part of the latency
+	SizeBytes   int      `json:"message_bytes,omitempty"`   // of a message as sent
+	Sent        int64    `json:"sent"`                      // in the whole run, warm-up included
+	Lost        int64    `json:"lost"`                      //
+	Doubled     int64    `json:"doubled"`                   //
+	Reordered   int64    `json:"reordered"`                 //
+	Errors      int64    `json:"errors"`                    // error stanzas and messages that were never sent
+	MemoryKB    int64    `json:"server_rss_kb"`             // at the end
+	PerConnKB   float64  `json:"rss_per_conn_kb,omitempty"` // idle: growth of the resident set for each connection
+	JoinSeconds float64  `json:"join_seconds,omitempty"`    // muc: until everybody was in and told of everybody
+	Second      *Result  `json:"second,omitempty"`          // offline: the drain
 
 	Intervals []Interval `json:"intervals,omitempty"`
 }
@@ -93,6 +94,8 @@ func (o *Options) describe() string {
 		add("%d connections, memory read %v after the last login", o.Clients, o.Settle)
 	case "presence":
 		add("%d contacts, %d changes under way", o.Clients, o.Window)
+	case "muc":
+		add("%d occupants, %d of them talk, window %d, %d-byte messages", o.Clients, o.Senders, o.Window, o.Size)
 	case "offline":
 		add("%d absent accounts, %d messages of %d bytes each, %d senders", o.Clients, o.Per, o.Size, offlineSenders(o))
 	}
@@ -168,6 +171,9 @@ func (rep *Report) writeTable(w io.Writer) error {
 		per := medianOf(c.Rounds, func(r *Result) float64 { return r.PerConnKB })
 		if per > 0 {
 			fmt.Fprintf(w, "\n%s: %.1f KB resident for each connection", c.Name, per)
+		}
+		if s := medianOf(c.Rounds, func(r *Result) float64 { return r.JoinSeconds }); s > 0 {
+			fmt.Fprintf(w, "\n%s: %.2f s until everybody was in the room and told of everybody", c.Name, s)
 		}
 		for _, r := range c.Rounds {
 			if r.AckLatency != nil {
