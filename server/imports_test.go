@@ -37,7 +37,7 @@ func mayImport(pkg, imported string) bool {
 	case pkg == "server/c2s":
 		return in("stanza", "server", "server/store", "server/auth", "server/cert")
 	case pkg == "server/web":
-		return in("stanza", "server", "server/c2s", "server/store")
+		return in("stanza", "server", "server/c2s", "server/store", "server/auth")
 	case pkg == "server/web/webconn":
 		return in("stanza")
 	case pkg == "server/admin":

@@ -28,6 +28,12 @@ type Rooms struct {
 	// before (0: of all), oldest first: from the room's archive where it has one,
 	// else what the room remembers.
 	History func(t *Turn, room stanza.JID, before uint64, n int) ([]RoomMessage, error)
+	// After returns up to n messages with an ID above after, oldest first, as
+	// History does.
+	After func(t *Turn, room stanza.JID, after uint64, n int) ([]RoomMessage, error)
+	// May tells whether somebody who is not in the room, named by a bare JID, may read
+	// it, or with speak, write to it; the error says why not.
+	May func(t *Turn, room, who stanza.JID, speak bool) error
 	// Info describes a room.
 	Info func(t *Turn, room stanza.JID) (RoomInfo, error)
 	// Return is the module's own: a session was in the room before a restart.
@@ -38,8 +44,10 @@ type Rooms struct {
 type RoomPost struct {
 	As   string     // nick it is sent under
 	From stanza.JID // bare JID of who sends it; the host's own when zero
-	Body string
-	ID   string // of the stanza; "" has one made
+	Body string     // may be empty when there is a Payload
+	// Payload are further elements of the message, each standing alone.
+	Payload []byte
+	ID      string // of the stanza; "" has one made
 }
 
 // RoomMessage is a message that a room sent to its occupants.

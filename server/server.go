@@ -58,6 +58,8 @@ type Server struct {
 	ctx        context.Context
 	cancel     context.CancelFunc
 	goroutines sync.WaitGroup
+	going      sync.Mutex // orders Go against Close
+	closed     bool
 	Wheel      *Wheel
 }
 
@@ -110,12 +112,21 @@ func New(cfg Config, st *store.Store, log *slog.Logger, modules Modules) (*Serve
 // ended; the store is the caller's to close.
 func (srv *Server) Close() {
 	srv.cancel()
+	srv.going.Lock()
+	srv.closed = true
+	srv.going.Unlock()
 	srv.goroutines.Wait()
 	srv.files.remove()
 }
 
-// Go runs fn in a goroutine that Close waits for; ctx ends with the server.
+// Go runs fn in a goroutine that Close waits for; ctx ends with the server. After
+// Close nothing is run: a request over HTTP may be that late.
 func (srv *Server) Go(fn func(ctx context.Context)) {
+	srv.going.Lock()
+	defer srv.going.Unlock()
+	if srv.closed {
+		return
+	}
 	srv.goroutines.Go(func() {
 		defer srv.survive()
 		fn(srv.ctx)

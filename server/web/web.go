@@ -32,13 +32,15 @@ type Site struct {
 	health  health
 	trusted []netip.Prefix // proxies
 
+	api         *apiState
 	draining    atomic.Bool
+	drained     chan struct{} // closed by Drain
 	metricsFrom atomic.Pointer[[]netip.Prefix]
 }
 
 // New returns the site of a server.
 func New(core *server.Server, clients *c2s.Server, o Options) *Site {
-	s := &Site{core: core, clients: clients, version: o.Version, started: time.Now(), muxes: make(map[string]*http.ServeMux)}
+	s := &Site{core: core, clients: clients, version: o.Version, started: time.Now(), muxes: make(map[string]*http.ServeMux), api: newAPIState(), drained: make(chan struct{})}
 	s.health.core = core
 	s.SetMetricsFrom(o.MetricsFrom)
 	var err error
@@ -57,6 +59,7 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 		h := core.Host(name)
 		mountChat(mux, h)
 		s.mountHostMeta(mux, h)
+		s.mountAPI(mux, h)
 		for _, m := range h.Modules {
 			for _, route := range m.HTTP {
 				mux.Handle(route.Pattern, route.Handler)
@@ -88,8 +91,12 @@ func (s *Site) host(r *http.Request) *server.Host {
 	return s.core.Default()
 }
 
-// Drain has /healthz say that the server is about to stop.
-func (s *Site) Drain() { s.draining.Store(true) }
+// Drain has /healthz say that the server is about to stop, and ends what is held.
+func (s *Site) Drain() {
+	if !s.draining.Swap(true) {
+		close(s.drained)
+	}
+}
 
 // SetMetricsFrom changes who may read /metrics.
 func (s *Site) SetMetricsFrom(from []netip.Prefix) { s.metricsFrom.Store(&from) }

@@ -12,7 +12,7 @@ import (
 // api is the service for what is no XMPP client.
 func (s *service) api() *server.Rooms {
 	return &server.Rooms{
-		Domain: s.domain, Post: s.post, Watch: s.watch, Occupants: s.list, History: s.past, Info: s.describe, Return: s.comeBack,
+		Domain: s.domain, Post: s.post, Watch: s.watch, Occupants: s.list, History: s.past, After: s.since, May: s.may, Info: s.describe, Return: s.comeBack,
 	}
 }
 
@@ -61,16 +61,19 @@ func (r *room) postAs(x *exchange, p server.RoomPost, then func(*server.Turn, se
 		return stanza.Conflict("somebody in the room goes by that name; take another one")
 	case r.affiliation(from) == outcast:
 		return stanza.Forbidden("you are banned from the room")
-	case p.Body == "":
+	case p.Body == "" && len(p.Payload) == 0:
 		return stanza.BadRequest("the message is empty: write something")
-	case len(p.Body) > x.svc.srv.Config.MaxStanza/2:
+	case len(p.Body)+len(p.Payload) > x.svc.srv.Config.MaxStanza/2:
 		return stanza.PolicyViolation("the message is too long")
 	}
 	if p.ID == "" {
 		p.ID = server.NewID()
 	}
 	b := stanza.AppendOpen(nil, "message", "type", "groupchat", "id", p.ID)
-	b = stanza.AppendClose(stanza.AppendElement(b, "body", p.Body), "message")
+	if p.Body != "" {
+		b = stanza.AppendElement(b, "body", p.Body)
+	}
+	b = stanza.AppendClose(append(b, p.Payload...), "message")
 	st, err := stanza.ParseIn(b, stanza.NSClient, stanza.Limits{Bytes: len(b) + 1})
 	if err != nil {
 		return err
@@ -181,6 +184,57 @@ func (s *service) past(t *server.Turn, j stanza.JID, before uint64, n int) ([]se
 		}
 	}
 	return list, nil
+}
+
+// since returns messages above an id.
+func (s *service) since(t *server.Turn, j stanza.JID, after uint64, n int) ([]server.RoomMessage, error) {
+	r, err := s.find(t, j)
+	if err != nil {
+		return nil, err
+	}
+	var list []server.RoomMessage
+	archived := r.config.Archive
+	if !archived {
+		for i := range r.history.lines {
+			if l := &r.history.lines[i]; l.id > after {
+				list = append(list, l.message())
+			}
+		}
+	}
+	r.mu.Unlock()
+	if !archived {
+		return list[:min(n, len(list))], nil
+	}
+	t.Flush()
+	ctx, cancel := context.WithTimeout(context.Background(), s.srv.Config.StoreTimeout)
+	defer cancel()
+	records, err := s.srv.Store.Range(ctx, j.Bare().String(), store.RangeQuery{AfterID: after, N: n})
+	if err != nil {
+		return nil, err
+	}
+	for i := range records {
+		if l, ok := lineOf(&records[i]); ok {
+			list = append(list, l.message())
+		}
+	}
+	return list, nil
+}
+
+// may tells whether somebody who is not in the room may read it, or write to it.
+func (s *service) may(t *server.Turn, j, who stanza.JID, speak bool) error {
+	r, err := s.find(t, j)
+	if err != nil {
+		return err
+	}
+	defer r.mu.Unlock()
+	aff := r.affiliation(who.Bare())
+	if _, _, refused := r.admit(who.Bare(), aff, "", time.Now()); refused != nil {
+		return refused
+	}
+	if speak && r.config.Moderated && defaultRole[1][aff] < participant {
+		return stanza.Forbidden("the room is moderated: only who has a voice may write")
+	}
+	return nil
 }
 
 func (s *service) describe(t *server.Turn, j stanza.JID) (server.RoomInfo, error) {
