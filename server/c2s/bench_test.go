@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,5 +88,30 @@ func BenchmarkRoute(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkBatch is what one occupant of a room costs: ten messages that are
+// serialised already, one flush. An operation is one message.
+func BenchmarkBatch(b *testing.B) {
+	db, err := store.Open(store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	core, err := server.New(server.Config{Domains: []string{"localhost"}}, db, slog.New(slog.DiscardHandler), xep.All)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { core.Close(); db.Close() })
+	juliet := benchSession(b, New(core, nil), "juliet")
+	msg := []byte("<message from='garden@conference.localhost/Romeo' to='juliet@localhost/r' type='groupchat'><body>" + strings.Repeat("x", 350) + "</body></message>")
+	t := core.Turn()
+	defer t.End()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		juliet.Out.DeliverRaw(t, msg)
+		if i%10 == 9 {
+			t.Flush()
+		}
 	}
 }

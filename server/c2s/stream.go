@@ -130,6 +130,7 @@ func (s *Stream) push(b []byte) {
 		return
 	}
 	s.grow()
+	s.out = widen(s.out, len(b))
 	n := len(s.out)
 	s.out = s.framing.appendElement(s.out, b)
 	s.queued += uint64(len(s.out) - n)

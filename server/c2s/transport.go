@@ -62,11 +62,31 @@ var queues = sync.Pool{New: func() any { return new([queueBytes]byte) }}
 
 func getQueue() []byte { return queues.Get().(*[queueBytes]byte)[:0] }
 
-// putQueue gives back a buffer of getQueue's; one that has grown, or lost its
-// front, is left to the garbage collector.
+// longBytes is the size of what takes the place of an output buffer that is too
+// small: a room in which several talk at once fills one in a batch.
+const longBytes = 16 << 10
+
+var longQueues = sync.Pool{New: func() any { return new([longBytes]byte) }}
+
+// widen returns b, a buffer of getQueue's, with room for n more bytes where a
+// longer buffer has it; beyond that append sees to it.
+func widen(b []byte, n int) []byte {
+	if cap(b) != queueBytes || len(b)+n <= queueBytes || len(b)+n > longBytes {
+		return b
+	}
+	long := append(longQueues.Get().(*[longBytes]byte)[:0], b...)
+	putQueue(b)
+	return long
+}
+
+// putQueue gives back a buffer of getQueue's or widen's; one that has grown
+// otherwise, or lost its front, is left to the garbage collector.
 func putQueue(b []byte) {
-	if cap(b) == queueBytes {
+	switch cap(b) {
+	case queueBytes:
 		queues.Put((*[queueBytes]byte)(b[:queueBytes]))
+	case longBytes:
+		longQueues.Put((*[longBytes]byte)(b[:longBytes]))
 	}
 }
 
