@@ -6,6 +6,8 @@ package admin
 import (
 	"context"
 	"time"
+
+	"natter/server"
 )
 
 // Accounts is what can be done to accounts. A name is a bare JID in any form, or
@@ -24,6 +26,19 @@ type Accounts interface {
 	List(ctx context.Context) ([]Account, error)
 	// Info returns one account, with Details.
 	Info(ctx context.Context, name string) (Account, error)
+	// AddToken makes a token by which a program speaks for an account over HTTP, for
+	// the rooms that are named, or for everything. Its spelling is told this once.
+	AddToken(ctx context.Context, name, purpose string, rooms []string) (Token, error)
+	// Tokens lists the tokens of an account.
+	Tokens(ctx context.Context, name string) ([]Token, error)
+	// RevokeToken ends a token by its id.
+	RevokeToken(ctx context.Context, id string) (Token, error)
+}
+
+// Token is what an administrator sees of a token.
+type Token struct {
+	server.APIToken
+	Token string `json:"token,omitempty"` // its spelling, when it was made just now
 }
 
 // Account is what an administrator sees of an account.

@@ -70,6 +70,24 @@ func (c *Client) Info(ctx context.Context, name string) (a Account, err error) {
 	return a, err
 }
 
+// AddToken implements Accounts.
+func (c *Client) AddToken(ctx context.Context, name, purpose string, rooms []string) (k Token, err error) {
+	err = c.do(ctx, http.MethodPost, "/users/"+url.PathEscape(name)+"/tokens", request{Purpose: purpose, Rooms: rooms}, &k)
+	return k, err
+}
+
+// Tokens implements Accounts.
+func (c *Client) Tokens(ctx context.Context, name string) (list []Token, err error) {
+	err = c.do(ctx, http.MethodGet, "/users/"+url.PathEscape(name)+"/tokens", nil, &list)
+	return list, err
+}
+
+// RevokeToken implements Accounts.
+func (c *Client) RevokeToken(ctx context.Context, id string) (k Token, err error) {
+	err = c.do(ctx, http.MethodDelete, "/tokens/"+url.PathEscape(id), nil, &k)
+	return k, err
+}
+
 func (c *Client) change(ctx context.Context, method, path string, in any) (string, error) {
 	var d done
 	err := c.do(ctx, method, path, in, &d)

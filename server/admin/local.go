@@ -203,3 +203,60 @@ func refusal(jid string, err error) error {
 	}
 	return fmt.Errorf("account %s: %w", jid, err)
 }
+
+func (l local) AddToken(ctx context.Context, name, purpose string, rooms []string) (Token, error) {
+	h, local, err := l.find(name)
+	if err != nil {
+		return Token{}, err
+	}
+	for i, r := range rooms {
+		if !strings.Contains(r, "@") && h.Rooms != nil {
+			r += "@" + h.Rooms.Domain
+		}
+		j, err := stanza.ParseJID(r)
+		if err != nil || j.Local() == "" || !j.IsBare() {
+			return Token{}, &Error{Invalid, fmt.Sprintf("%q is not the address of a room", rooms[i])}
+		}
+		rooms[i] = j.String()
+	}
+	k, spelling, err := h.AddAPIToken(ctx, local, purpose, rooms)
+	if err != nil {
+		return Token{}, refusal(local+"@"+h.Name, err)
+	}
+	l.core.Log.Info("token made", "account", k.Account, "id", k.ID)
+	return Token{k, spelling}, nil
+}
+
+func (l local) Tokens(ctx context.Context, name string) ([]Token, error) {
+	h, local, err := l.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if !h.Exists(local) {
+		return nil, refusal(local+"@"+h.Name, server.ErrUnknown)
+	}
+	list, err := h.APITokens(ctx, local)
+	out := []Token{}
+	for _, k := range list {
+		out = append(out, Token{APIToken: k})
+	}
+	return out, err
+}
+
+func (l local) RevokeToken(ctx context.Context, id string) (Token, error) {
+	for _, domain := range l.core.Config.Domains {
+		h := l.core.Host(domain)
+		if h == nil {
+			continue
+		}
+		k, err := h.RevokeAPIToken(ctx, id)
+		if errors.Is(err, server.ErrUnknown) {
+			continue
+		}
+		if err == nil {
+			l.core.Log.Info("token revoked", "account", k.Account, "id", k.ID)
+		}
+		return Token{APIToken: k}, err
+	}
+	return Token{}, &Error{Unknown, fmt.Sprintf("there is no token %s", id)}
+}

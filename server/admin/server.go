@@ -22,6 +22,9 @@ import (
 //	GET    /users/JID           one account with details
 //	PUT    /users/JID/password  {"password": …}
 //	DELETE /users/JID
+//	POST   /users/JID/tokens    {"purpose": …, "rooms": […]}
+//	GET    /users/JID/tokens
+//	DELETE /tokens/ID
 //
 // A refusal is an Error as JSON. Who may open the socket may do all of it.
 type Server struct {
@@ -106,6 +109,15 @@ func handler(accounts Accounts, log *slog.Logger) http.Handler {
 	do("DELETE /users/{jid}", func(ctx context.Context, name string, _ request) (any, error) {
 		return address(accounts.Remove(ctx, name))
 	})
+	do("POST /users/{jid}/tokens", func(ctx context.Context, name string, in request) (any, error) {
+		return accounts.AddToken(ctx, name, in.Purpose, in.Rooms)
+	})
+	do("GET /users/{jid}/tokens", func(ctx context.Context, name string, _ request) (any, error) {
+		return accounts.Tokens(ctx, name)
+	})
+	do("DELETE /tokens/{jid}", func(ctx context.Context, id string, _ request) (any, error) {
+		return accounts.RevokeToken(ctx, id)
+	})
 	return mux
 }
 
@@ -113,6 +125,9 @@ func handler(accounts Accounts, log *slog.Logger) http.Handler {
 type request struct {
 	JID      string `json:"jid,omitempty"`
 	Password string `json:"password,omitempty"`
+
+	Purpose string   `json:"purpose,omitempty"` // of a token
+	Rooms   []string `json:"rooms,omitempty"`
 }
 
 // done is the answer to a request that changed an account.
