@@ -55,9 +55,8 @@ func parse(b *testing.B, xml string) *stanza.Stanza {
 	return st
 }
 
-// BenchmarkRoute is Route and Send, with a flush each eight messages, for a
-// recipient that is online: archive off, no acknowledgements.
-func BenchmarkRoute(b *testing.B) {
+// benchCore returns a server that keeps its data in memory.
+func benchCore(b *testing.B) *server.Server {
 	db, err := store.Open(store.Options{})
 	if err != nil {
 		b.Fatal(err)
@@ -67,6 +66,13 @@ func BenchmarkRoute(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { core.Close(); db.Close() })
+	return core
+}
+
+// BenchmarkRoute is Route and Send, with a flush each eight messages, for a
+// recipient that is online: archive off, no acknowledgements.
+func BenchmarkRoute(b *testing.B) {
+	core := benchCore(b)
 	c := New(core, nil)
 	juliet := benchSession(b, c, "juliet")
 	benchSession(b, c, "romeo")
@@ -94,15 +100,7 @@ func BenchmarkRoute(b *testing.B) {
 // BenchmarkBatch is what one occupant of a room costs: ten messages that are
 // serialised already, one flush. An operation is one message.
 func BenchmarkBatch(b *testing.B) {
-	db, err := store.Open(store.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	core, err := server.New(server.Config{Domains: []string{"localhost"}}, db, slog.New(slog.DiscardHandler), xep.All)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { core.Close(); db.Close() })
+	core := benchCore(b)
 	juliet := benchSession(b, New(core, nil), "juliet")
 	msg := []byte("<message from='garden@conference.localhost/Romeo' to='juliet@localhost/r' type='groupchat'><body>" + strings.Repeat("x", 350) + "</body></message>")
 	t := core.Turn()
