@@ -21,7 +21,7 @@ const (
 )
 
 // patience is how long a client may take to say what it can do.
-const patience = time.Minute
+const patience = 30 * time.Second
 
 type module struct {
 	host  *server.Host
