@@ -215,7 +215,7 @@ func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, wants fun
 		m.host.Server.Log.Error("last items not sent", "account", local, "err", err)
 		return
 	}
-	s.SendLast(t, who, wants)
+	s.SendLast(who, wants)
 }
 
 // saveGreeted keeps over a restart that a session was greeted.

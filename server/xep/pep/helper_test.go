@@ -125,6 +125,7 @@ func wants(c *servertest.Client, nodes ...string) {
 		}
 	}
 	c.Sync()
+	synctest.Wait() // last items are on their way
 }
 
 // event returns the event that publishing sends.

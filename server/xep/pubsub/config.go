@@ -218,12 +218,16 @@ func (c *Config) apply(f *forms.Form, strict bool) error {
 
 func errUnknownField(name string) error { return fmt.Errorf("there is no field %q", name) }
 
-// form returns the configuration as a form of the given type; with result, without
-// what is for people to choose from.
+// form returns the configuration as a form of the given type: "form" for the owner
+// to fill in, "result" for those who are told of it, who do not learn how the owner
+// has sorted them.
 func (c *Config) form(typ string) *forms.Form {
 	f := forms.New(typ, formConfig)
 	for i := range settings {
 		s := &settings[i]
+		if typ == "result" && s.name == "roster_groups_allowed" {
+			continue
+		}
 		d := forms.Field{Var: "pubsub#" + s.name, Type: s.typ, Label: s.label, Values: s.get(c)}
 		if typ == "form" {
 			for _, o := range s.options {

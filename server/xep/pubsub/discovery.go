@@ -109,7 +109,6 @@ func (s *Service) Info(who Asker, node string) []byte {
 }
 
 // appendDelay appends when what has that id came to be (XEP-0203).
-func appendDelay(b []byte, by stanza.JID, id uint64) []byte {
-	return stanza.AppendEmpty(b, "delay", "xmlns", "urn:xmpp:delay", "from", by.String(),
-		"stamp", store.TimeOf(id).UTC().Format("2006-01-02T15:04:05.000Z"))
+func appendDelay(b []byte, id uint64) []byte {
+	return stanza.AppendEmpty(b, "delay", "xmlns", "urn:xmpp:delay", "stamp", store.TimeOf(id).UTC().Format("2006-01-02T15:04:05.000Z"))
 }

@@ -141,7 +141,9 @@ func (s *Service) sendEvent(t *server.Turn, to stanza.JID, typ string, event, mo
 
 // SendLast sends the last item of each node to a resource that has just come, of
 // those nodes that it wants, may read, and that are configured to (XEP-0163 §4.3.4).
-func (s *Service) SendLast(t *server.Turn, who Asker, wants func(node string) bool) {
+// They go in line with what is being told, so that no older item comes after a
+// newer one.
+func (s *Service) SendLast(who Asker, wants func(node string) bool) {
 	s.mu.Lock()
 	var nodes []string
 	for _, n := range s.nodes {
@@ -150,10 +152,15 @@ func (s *Service) SendLast(t *server.Turn, who Asker, wants func(node string) bo
 		}
 	}
 	s.mu.Unlock()
-	slices.Sort(nodes)
-	for _, name := range nodes {
-		s.sendLast(t, name, who.JID)
+	if len(nodes) == 0 {
+		return
 	}
+	slices.Sort(nodes)
+	s.later(func(t *server.Turn) {
+		for _, name := range nodes {
+			s.sendLast(t, name, who.JID)
+		}
+	})
 }
 
 // sendLast sends a node's last item to an address, which may read it.
@@ -187,5 +194,5 @@ func (s *Service) sendLast(t *server.Turn, name string, to stanza.JID) {
 	}
 	b := stanza.AppendOpen(nil, "items", "node", name)
 	b = stanza.AppendClose(s.appendItem(b, &item), "items")
-	s.sendEvent(t, to, config.MessageType, b, appendDelay(nil, s.JID, e.seq))
+	s.sendEvent(t, to, config.MessageType, b, appendDelay(nil, e.seq))
 }
