@@ -17,8 +17,9 @@ type PEP struct {
 	Access func(t *Turn, a *Account, node string) (string, error)
 	// Greet sends a session of this server, which an account of the host shares
 	// its presence with, the account's last items that the session wants and did not
-	// want by the features it had before.
-	Greet func(t *Turn, local string, s *Session, before *Features)
+	// want by the features it had before. Those with ids of the store above at are
+	// told to it anyway.
+	Greet func(t *Turn, local string, s *Session, before *Features, at uint64)
 	// View registers a view, while the modules are made.
 	View func(v NodeView)
 	// Private says which private XML (XEP-0049), by name space, a line feed and

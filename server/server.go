@@ -11,7 +11,7 @@
 //  1. Host.guests, and within it: Host.names, registry shards (held for a map
 //     operation only)
 //  2. a room's lock (server/xep/muc)
-//  3. Account.mu
+//  3. Account.mu, and after it the nodes of an account (server/xep/pubsub)
 //  4. a stream's lock (server/c2s)
 //  5. the store's queue, Server.asked, a room's queue and the map of rooms
 //

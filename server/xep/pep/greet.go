@@ -23,6 +23,7 @@ type greeting struct {
 	peer    stanza.JID      // … a resource of another one
 	local   string          // whose items; "" for all of the session's contacts
 	before  *server.Features
+	at      uint64 // an id of the store: what is published later is told anyway
 }
 
 // welcome has a session that is available sent the last items of those nodes that
@@ -124,6 +125,7 @@ const maxGreetings = 50_000
 
 // enqueue has a greeting done by a goroutine that lives while there are any.
 func (m *module) enqueue(g greeting) {
+	g.at = m.host.Server.Store.NextID()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.greetings) >= maxGreetings {
@@ -154,19 +156,19 @@ func (m *module) greet(ctx context.Context) {
 func (m *module) carryOut(t *server.Turn, g greeting) {
 	switch {
 	case g.session == nil:
-		m.greetPeer(t, g.local, g.peer)
+		m.greetPeer(t, g.local, g.peer, g.at)
 	case g.local != "":
-		m.greetFrom(t, g.local, g.session, g.before)
+		m.greetFrom(t, g.local, g.session, g.before, g.at)
 	default:
-		m.greetAll(t, g.session, g.before)
+		m.greetAll(t, g.session, g.before, g.at)
 	}
 }
 
 // greetAll sends a session the last items of its own account and of the contacts
 // on this server whose presence it gets; other servers do that for theirs.
-func (m *module) greetAll(t *server.Turn, s *server.Session, before *server.Features) {
+func (m *module) greetAll(t *server.Turn, s *server.Session, before *server.Features, at uint64) {
 	a := s.Account
-	m.greetFrom(t, a.Local, s, before)
+	m.greetFrom(t, a.Local, s, before, at)
 	var contacts []stanza.JID
 	a.Lock()
 	for item := range a.Roster.All() {
@@ -177,22 +179,22 @@ func (m *module) greetAll(t *server.Turn, s *server.Session, before *server.Feat
 	a.Unlock()
 	for _, j := range contacts {
 		if h := m.host.Server.Host(j.Domain()); h != nil && h.PEP.Greet != nil && j.Local() != "" {
-			h.PEP.Greet(t, j.Local(), s, before)
+			h.PEP.Greet(t, j.Local(), s, before, at)
 		}
 	}
 }
 
 // greetFrom sends a session the last items of one account of the host.
-func (m *module) greetFrom(t *server.Turn, local string, s *server.Session, before *server.Features) {
+func (m *module) greetFrom(t *server.Turn, local string, s *server.Session, before *server.Features, at uint64) {
 	now := s.Features()
 	if now == nil || !m.host.Exists(local) {
 		return
 	}
-	m.sendLast(t, local, s.JID, func(node string) bool { return now.Wants(node) && !before.Wants(node) })
+	m.sendLast(t, local, s.JID, at, func(node string) bool { return now.Wants(node) && !before.Wants(node) })
 }
 
 // greetPeer does so for a resource of another server.
-func (m *module) greetPeer(t *server.Turn, local string, peer stanza.JID) {
+func (m *module) greetPeer(t *server.Turn, local string, peer stanza.JID, at uint64) {
 	a := m.host.Online(local)
 	if a == nil {
 		return
@@ -201,11 +203,11 @@ func (m *module) greetPeer(t *server.Turn, local string, peer stanza.JID) {
 	f := a.Peer(peer)
 	a.Unlock()
 	if f != nil {
-		m.sendLast(t, local, peer, f.Wants)
+		m.sendLast(t, local, peer, at, f.Wants)
 	}
 }
 
-func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, wants func(string) bool) {
+func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, at uint64, wants func(string) bool) {
 	s, err := m.service(t, local)
 	var who pubsub.Asker
 	if err == nil {
@@ -215,7 +217,7 @@ func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, wants fun
 		m.host.Server.Log.Error("last items not sent", "account", local, "err", err)
 		return
 	}
-	s.SendLast(who, wants)
+	s.SendLast(who, at, wants)
 }
 
 // saveGreeted keeps over a restart that a session was greeted.

@@ -48,6 +48,8 @@ func payload(text string) string { return `<p xmlns='urn:example:p'>` + text + `
 // get returns a request for content of <pubsub/>.
 func get(to, content string) string { return request("get", "", to, content) }
 
+func set(to, content string) string { return request("set", "", to, content) }
+
 // own is a request of the owner's name space.
 func own(typ, content string) string { return request(typ, "#owner", "", content) }
 

@@ -3,6 +3,7 @@ package pubsub
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -225,7 +226,7 @@ func (s *Service) storeSubscriptions(t *server.Turn, n *node, by stanza.JID, cha
 				sub := c.subscriptions[j]
 				s.sendEvent(t, j, "normal", appendSubscription(nil, c.Node, j, sub), nil)
 				if sub != nil && sub.State == stateSubscribed && c.Config.SendLast != "never" {
-					s.sendLast(t, c.Node, j)
+					s.sendLast(t, c.Node, j, math.MaxUint64)
 				}
 			}
 		})

@@ -142,8 +142,8 @@ func (s *Service) sendEvent(t *server.Turn, to stanza.JID, typ string, event, mo
 // SendLast sends the last item of each node to a resource that has just come, of
 // those nodes that it wants, may read, and that are configured to (XEP-0163 §4.3.4).
 // They go in line with what is being told, so that no older item comes after a
-// newer one.
-func (s *Service) SendLast(who Asker, wants func(node string) bool) {
+// newer one; items with an id of the store above at are left out.
+func (s *Service) SendLast(who Asker, at uint64, wants func(node string) bool) {
 	s.mu.Lock()
 	var nodes []string
 	for _, n := range s.nodes {
@@ -158,17 +158,18 @@ func (s *Service) SendLast(who Asker, wants func(node string) bool) {
 	slices.Sort(nodes)
 	s.later(func(t *server.Turn) {
 		for _, name := range nodes {
-			s.sendLast(t, name, who.JID)
+			s.sendLast(t, name, who.JID, at)
 		}
 	})
 }
 
-// sendLast sends a node's last item to an address, which may read it.
-func (s *Service) sendLast(t *server.Turn, name string, to stanza.JID) {
+// sendLast sends a node's last item to an address, which may read it, unless the
+// item is newer than at.
+func (s *Service) sendLast(t *server.Turn, name string, to stanza.JID, at uint64) {
 	s.settled(t)
 	s.mu.Lock()
 	n := s.nodes[name]
-	if n == nil || len(n.items) == 0 {
+	if n == nil || len(n.items) == 0 || n.items[len(n.items)-1].seq > at {
 		s.mu.Unlock()
 		return
 	}
