@@ -13,8 +13,7 @@ const (
 	// AccountRemoved: the account is gone from the store, its sessions have been told
 	// to end; its name is free again when all have been told.
 	AccountRemoved
-	// ContactsChanged: who sees the account's presence, or in which groups they
-	// are, changed.
+	// ContactsChanged: Peer sees the account's presence from now on.
 	ContactsChanged
 	// AccountCreated: there is a new account, Local.
 	AccountCreated

@@ -136,6 +136,9 @@ func (srv *Server) subscriptionFrom(t *Turn, s *Session, st *stanza.Stanza, to s
 	// What the client sends next must not overtake this (RFC 6120 §10.1): wait
 	// until both rosters are stored and the stanza is delivered.
 	t.Await(2)
+	if effect.Granted() {
+		a.Host.Tell(t, Event{Kind: ContactsChanged, Account: a, Peer: to})
+	}
 }
 
 // presenceToHost handles presence for the host's own address: it is nobody's
@@ -276,5 +279,12 @@ func (a *Account) subscriptionTo(t *Turn, o *Origin, st *stanza.Stanza) {
 	a.mu.Unlock()
 	if cerr != nil {
 		t.srv.Bounce(t, o, st, t.srv.stanzaError(cerr))
+		return
+	}
+	if effect.Granted() { // it was approved beforehand
+		srv := t.srv
+		srv.Store.Barrier(func(error) {
+			srv.Do(func(t *Turn) { a.Host.Tell(t, Event{Kind: ContactsChanged, Account: a, Peer: from}) })
+		})
 	}
 }

@@ -5,7 +5,13 @@ import "bytes"
 // Detach appends the element c so that it stands alone, wherever it is put:
 // the default namespace, prefixes and xml:lang that it has from around it are
 // declared on it, and nothing else changes.
-func (st *Stanza) Detach(dst []byte, c Child) []byte {
+func (st *Stanza) Detach(dst []byte, c Child) []byte { return st.detach(dst, c, true) }
+
+// DetachPayload is Detach without the xml:lang from around: for a payload whose
+// schema has no room for one, and whose readers check that.
+func (st *Stanza) DetachPayload(dst []byte, c Child) []byte { return st.detach(dst, c, false) }
+
+func (st *Stanza) detach(dst []byte, c Child, withLang bool) []byte {
 	if c.none() {
 		return dst
 	}
@@ -21,7 +27,7 @@ func (st *Stanza) Detach(dst []byte, c Child) []byte {
 	if !hasDefault {
 		dst = appendXMLNS(dst, st.uriOf(raw, c.def))
 	}
-	if !hasLang {
+	if withLang && !hasLang {
 		if lang := st.langAround(c); lang != nil {
 			dst = appendQuoted(append(dst, " xml:lang="...), lang)
 		}

@@ -13,6 +13,7 @@ from .events import CheckFailed
 from .extras import avatar, blocking, devices
 from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
+from .omemo import omemo
 from .pidgin import Pidgin
 from .probe import direct_tls
 from .profanity import Profanity
@@ -156,6 +157,7 @@ GROUPS = {
     'slixmpp-direct': talk(SlixmppDirect, Slixmpp),
     'slixmpp-plus': plus,
     'slixmpp-personal': personal,
+    'omemo': omemo,
     'go-sendxmpp': one_shot,
     'xmppjs': xmppjs,
     'server': offers,

@@ -37,7 +37,7 @@ func (m *module) assist(p *server.Passage) server.Verdict {
 		if string(st.Space(c)) == ns {
 			stamp.Cut = append(stamp.Cut, c.Span())
 			if said == nil && st.ChildIs(c, ns, "displayed") {
-				said = st.Detach(nil, c)
+				said = st.DetachPayload(nil, c)
 			}
 		}
 	}

@@ -63,16 +63,51 @@ func (m *module) presence(p *server.Passage) server.Verdict {
 	return server.Pass
 }
 
-// on hears of what a client turned out to want.
+// on hears of what a client turned out to want, and of contacts that are new.
 func (m *module) on(t *server.Turn, e server.Event) {
-	if e.Kind != server.FeaturesChanged {
-		return
-	}
-	if e.Session != nil {
+	switch {
+	case e.Kind == server.ContactsChanged:
+		m.newContact(e.Account, e.Peer)
+	case e.Kind != server.FeaturesChanged:
+	case e.Session != nil:
 		m.welcome(e.Session)
+	default:
+		m.enqueue(greeting{peer: e.Peer, local: e.Account.Local})
+	}
+}
+
+// newContact has the resources of a contact that has come to see the account's
+// presence sent its last items: the contact is subscribed now (XEP-0163 §4.3.4).
+func (m *module) newContact(a *server.Account, contact stanza.JID) {
+	if h := m.host.Server.Host(contact.Domain()); h != nil {
+		c := h.Online(contact.Local())
+		if c == nil {
+			return
+		}
+		c.Lock()
+		var there []*server.Session
+		for _, s := range c.Sessions() {
+			if on, _ := c.Available(s); on && s.Features() != nil {
+				there = append(there, s)
+			}
+		}
+		c.Unlock()
+		for _, s := range there {
+			m.enqueue(greeting{session: s, local: a.Local})
+		}
 		return
 	}
-	m.enqueue(greeting{peer: e.Peer, local: e.Account.Local})
+	a.Lock()
+	var there []stanza.JID
+	a.Peers(func(j stanza.JID, _ *server.Features) {
+		if j.Bare() == contact {
+			there = append(there, j)
+		}
+	})
+	a.Unlock()
+	for _, j := range there {
+		m.enqueue(greeting{peer: j, local: a.Local})
+	}
 }
 
 // maxSharers bounds how many sessions an account remembers to have sent it

@@ -183,6 +183,25 @@ func TestLastItemsForWhoComes(t *testing.T) {
 	}, server.Config{Domains: []string{"localhost", "norway"}})
 }
 
+func TestWhoIsApprovedGetsLastItems(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *servertest.Server) {
+		hamlet, horatio := srv.Login(t, "hamlet@localhost/denmark"), srv.Online(t, "horatio@norway/x")
+		done(hamlet, publish("p", tune, item("1", payload("1"))))
+		wants(horatio, tune)
+		horatio.Send(`<presence type='subscribe' to='hamlet@localhost'/>`)
+		horatio.Sync()
+		hamlet.Send(`<presence type='subscribed' to='horatio@norway'/>`)
+		hamlet.Sync()
+		synctest.Wait()
+		for _, e := range horatio.Sync() {
+			if strings.Contains(e, payload("1")) {
+				return
+			}
+		}
+		t.Error("no last item")
+	}, server.Config{Domains: []string{"localhost", "norway"}})
+}
+
 func TestDirectedPresenceGetsOpenNodes(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *servertest.Server) {
 		hamlet, c := srv.Login(t, "hamlet@localhost/denmark"), srv.Login(t, "fortinbras@localhost/x")

@@ -1,6 +1,7 @@
 package pep_test
 
 import (
+	"strings"
 	"testing"
 
 	"natter/server"
@@ -13,6 +14,19 @@ func TestAnItemComesBackAsItWasPublished(t *testing.T) {
 		for _, p := range []string{payload("1"), `<x:y xmlns:x='urn:x' a="&quot;"><![CDATA[<]]> &amp;</x:y >`} {
 			done(c, publish("p", tune, item("current", p)))
 			reads(c, "", tune, item("current", p))
+		}
+	})
+}
+
+// The language of the stream is not put into payloads: clients check keys against
+// schemas that have no room for it.
+func TestAPayloadIsGivenNoLanguage(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *servertest.Server) {
+		c := srv.Login(t, "hamlet@localhost/denmark")
+		done(c, strings.Replace(publish("p", tune, item("current", payload("1"))), "<iq ", "<iq xml:lang='da' ", 1))
+		c.Send(get("", items(tune, "")))
+		if got := c.Next(); !strings.Contains(got, payload("1")) {
+			t.Errorf("got %s", got)
 		}
 	})
 }

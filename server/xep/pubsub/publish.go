@@ -40,7 +40,8 @@ func (r *request) publish() error {
 			if item.Payload != nil {
 				return with(stanza.BadRequest("an item holds one element"), "invalid-payload", "") // §7.1.3.5
 			}
-			item.Payload = st.Detach(nil, e)
+			// XEP-0384's schemas, which clients check, know no xml:lang.
+			item.Payload = st.DetachPayload(nil, e)
 		}
 		if len(p.Items) == maxPublish {
 			return with(stanza.NotAllowed("too many items at once"), "max-items-exceeded", "")
