@@ -36,6 +36,7 @@ func TestServeAsAProgram(t *testing.T) {
 		{"what is in the way is named", testInTheWay},
 		{"SIGHUP takes over what it can", testHangup},
 		{"an administrator restarts it and shuts it down", testRestart},
+		{"scripts are played over HTTP", testOverHTTP},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			home := t.TempDir()

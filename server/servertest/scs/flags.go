@@ -28,7 +28,13 @@ type flags struct {
 	passPresence                     bool
 	tap, check, verbose              bool
 	files                            []string
+
+	transport, path string
+	web             []WebTransport // beside tcp
 }
+
+// defaultHost is where natter serve listens for clients over TCP.
+const defaultHost = "127.0.0.1:5222"
 
 const usage = `Usage: natter test [flags] FILE.scs|DIRECTORY...
 
@@ -37,11 +43,13 @@ Plays scripts of XMPP conversations against a server and reports what differs.
 `
 
 // parseFlags reads the command line; help goes to stdout.
-func parseFlags(args []string, stdout io.Writer) (*flags, error) {
-	f := &flags{}
+func parseFlags(args []string, stdout io.Writer, web []WebTransport) (*flags, error) {
+	f := &flags{web: web}
 	set := flag.NewFlagSet("natter test", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	set.StringVar(&f.host, "host", "127.0.0.1:5222", "`address` of the server's client port")
+	set.StringVar(&f.host, "host", defaultHost, "`address` of the server's client port; over HTTP 127.0.0.1:5281,\nor 5280 with --tls none, by default")
+	set.StringVar(&f.transport, "transport", "tcp", "how to reach the server: `"+f.transports()+"`; the last leave out\nscripts about what they do not have")
+	set.StringVar(&f.path, "path", "", "`path` of the server's WebSocket or BOSH (default as natter has it)")
 	set.StringVar(&f.domain, "domain", "localhost", "`domain` to use where the scripts say localhost")
 	set.StringVar(&f.tls, "tls", "starttls", "starttls, direct or none")
 	set.StringVar(&f.ca, "ca", "", "PEM `file` of the authority that signed the server's certificate")
@@ -89,6 +97,10 @@ func parseFlags(args []string, stdout io.Writer) (*flags, error) {
 		return nil, errors.New("it needs a FILE.scs or a DIRECTORY")
 	case f.repeat < 1 || f.parallel < 1:
 		return nil, errors.New("--repeat and --parallel are at least 1")
+	case f.transport != "tcp" && f.webTransport() == nil:
+		return nil, fmt.Errorf("--transport %s is none of %s", f.transport, f.transports())
+	case f.path != "" && f.transport == "tcp":
+		return nil, errors.New("--path is for a --transport over HTTP")
 	case f.tls != "starttls" && f.tls != "direct" && f.tls != "none":
 		return nil, fmt.Errorf("--tls %s is none of starttls, direct, none", f.tls)
 	}
@@ -122,6 +134,11 @@ func (f *flags) options() (Options, error) {
 			return opt, err
 		}
 		opt.TLS = config
+	}
+	if w := f.webTransport(); w != nil {
+		if err := f.overHTTP(w, &opt); err != nil {
+			return opt, err
+		}
 	}
 	if f.register || f.fresh {
 		bare := opt
@@ -191,6 +208,13 @@ func (f *flags) load() (jobs []job, skipped []outcome, err error) {
 func (f *flags) leavesOut(s *Script) string {
 	if tags := splitTags(f.only); len(tags) > 0 && !slices.ContainsFunc(tags, s.HasTag) {
 		return "has none of the tags " + f.only
+	}
+	if w := f.webTransport(); w != nil {
+		for _, tag := range w.Lacks {
+			if s.HasTag(tag) {
+				return "tag " + tag + ", which " + w.Name + " does not have"
+			}
+		}
 	}
 	for _, tag := range splitTags(f.skip) {
 		if s.HasTag(tag) {

@@ -20,10 +20,10 @@ const (
 )
 
 // Main is the command `natter test`: it plays the scripts named in args and
-// returns the exit status. When ctx ends, no further script is begun and those
+// returns the exit status. web are ways to reach a server beside TCP. When ctx ends, no further script is begun and those
 // that play fail.
-func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	f, err := parseFlags(args, stdout)
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer, web ...WebTransport) int {
+	f, err := parseFlags(args, stdout, web)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitPassed
 	}
