@@ -23,6 +23,7 @@ import (
 	"natter/server/xep/pep"
 	"natter/server/xep/ping"
 	"natter/server/xep/private"
+	"natter/server/xep/publish"
 	"natter/server/xep/push"
 	"natter/server/xep/register"
 	"natter/server/xep/session"
@@ -49,6 +50,7 @@ func All(h *server.Host) []*server.Module {
 		bookmarks.New(h),
 		avatar.New(h),
 		displayed.New(h),
+		publish.New(h),
 		ping.New(h),
 		mam.New(h),
 		carbons.New(h),

@@ -62,7 +62,7 @@ func New(h *server.Host) *server.Module {
 
 // features are those of XEP-0060 and what PEP adds (XEP-0163 §6.1).
 func features() []string {
-	list := pubsub.Features()
+	list := pubsub.Features(false)
 	for _, f := range []string{"auto-subscribe", "filtered-notifications", "presence-notifications", "presence-subscribe", "pubsub-on-a-jid"} {
 		list = append(list, pubsub.NS+"#"+f)
 	}

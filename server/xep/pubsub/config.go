@@ -216,6 +216,14 @@ func (c *Config) apply(f *forms.Form, strict bool) error {
 	return nil
 }
 
+// has checks that the service has the node's access model (§8.1.3, §8.2.5).
+func (s *Service) has(c *Config) error {
+	if s.Shared && (c.Access == "presence" || c.Access == "roster") {
+		return with(stanza.NotAcceptable("there are no contacts here; have the node open, authorize or whitelist"), "unsupported-access-model", "")
+	}
+	return nil
+}
+
 func errUnknownField(name string) error { return fmt.Errorf("there is no field %q", name) }
 
 // form returns the configuration as a form of the given type: "form" for the owner

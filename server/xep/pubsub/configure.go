@@ -64,6 +64,9 @@ func (r *request) configure() error {
 	if err := config.apply(f, false); err != nil {
 		return stanza.NotAcceptable(err.Error()) // §8.2.5.2
 	}
+	if err := s.has(&config); err != nil {
+		return err
+	}
 	if s.view(r.node) != nil { // what its clients mean is their one item
 		config.MaxItems, config.Persist, config.Full = n.config.MaxItems, n.config.Persist, n.config.Full
 	}

@@ -23,6 +23,9 @@ func (r *request) create() error {
 			}
 		}
 	}
+	if err := s.has(&config); err != nil {
+		return err
+	}
 	if !r.who.Creates {
 		return stanza.Forbidden("nodes here are made by their owner")
 	}
@@ -66,6 +69,17 @@ func (r *request) create() error {
 func (s *Service) make(b *store.Batch, name string, config Config, who *Asker) (*node, error) {
 	if len(s.nodes) >= s.Limits.Nodes {
 		return nil, with(stanza.ResourceConstraint("there is no room for more nodes"), "max-nodes-exceeded", "")
+	}
+	if s.Limits.Owned > 0 {
+		made := 0
+		for _, n := range s.nodes {
+			if n.creator == who.JID.Bare() {
+				made++
+			}
+		}
+		if made >= s.Limits.Owned {
+			return nil, with(stanza.ResourceConstraint("you have made as many nodes as one may"), "max-nodes-exceeded", "")
+		}
 	}
 	if strings.Contains(name, sep) {
 		return nil, stanza.BadRequest("that is no name for a node")

@@ -11,11 +11,15 @@ import (
 	"natter/stanza"
 )
 
-// Features are what every service announces (XEP-0060 §10), with NS before them.
-func Features() []string {
+// Features are what a service announces (XEP-0060 §10), with NS before them: one
+// for all, or a person's.
+func Features(shared bool) []string {
 	list := []string{NS}
+	if !shared {
+		list = append(list, NS+"#access-presence", NS+"#access-roster")
+	}
 	for _, f := range []string{
-		"access-authorize", "access-open", "access-presence", "access-roster", "access-whitelist",
+		"access-authorize", "access-open", "access-whitelist",
 		"auto-create", "config-node", "config-node-max", "create-and-configure", "create-nodes",
 		"delete-items", "delete-nodes", "instant-nodes", "item-ids", "last-published",
 		"manage-subscriptions", "member-affiliation", "meta-data", "modify-affiliations", "multi-items",
@@ -105,7 +109,7 @@ func (s *Service) Info(who Asker, node string) []byte {
 	}
 	add("jid-multi", "owner", owners...)
 	ids := []server.Identity{{Category: "pubsub", Type: "leaf", Name: c.Title}}
-	return disco.AppendInfo(nil, ids, append(Features(), disco.NSInfo, disco.NSItems), f.Bytes())
+	return disco.AppendInfo(nil, ids, append(Features(s.Shared), disco.NSInfo, disco.NSItems), f.Bytes())
 }
 
 // appendDelay appends when what has that id came to be (XEP-0203).

@@ -3,7 +3,6 @@ package pubsub
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -226,7 +225,7 @@ func (s *Service) storeSubscriptions(t *server.Turn, n *node, by stanza.JID, cha
 				sub := c.subscriptions[j]
 				s.sendEvent(t, j, "normal", appendSubscription(nil, c.Node, j, sub), nil)
 				if sub != nil && sub.State == stateSubscribed && c.Config.SendLast != "never" {
-					s.sendLast(t, c.Node, j, math.MaxUint64)
+					s.sendLast(t, c.Node, j, c.at)
 				}
 			}
 		})

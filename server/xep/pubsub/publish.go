@@ -154,6 +154,9 @@ func (s *Service) prepare(who *Asker, p *Publication) (*node, *store.Batch, erro
 			if err := config.apply(p.Options, true); err != nil {
 				return nil, nil, unmet(err)
 			}
+			if err := s.has(&config); err != nil {
+				return nil, nil, err
+			}
 		}
 	} else {
 		if !n.rights().publish(who) {
@@ -282,7 +285,7 @@ func keep(list, among []string) []string {
 // change starts a change of a node with a snapshot of who is to hear of it. The
 // service must be locked.
 func (s *Service) change(n *node, by stanza.JID) *Change {
-	c := &Change{Node: n.name, By: by, Config: n.config}
+	c := &Change{Node: n.name, By: by, Config: n.config, at: s.Host.Server.Store.NextID()}
 	c.affiliations = make(map[stanza.JID]Affiliation, len(n.affiliations))
 	for j, a := range n.affiliations {
 		c.affiliations[j] = a

@@ -28,6 +28,7 @@ const (
 // Limits bound one service.
 type Limits struct {
 	Nodes   int   // nodes
+	Owned   int   // … that one entity has made; 0 for no bound
 	Items   int   // items of all nodes together, and of one
 	Bytes   int64 // what all items take, with an overhead for each
 	Payload int   // bytes of one item
@@ -53,6 +54,7 @@ type Service struct {
 	Self   *server.Origin // of what it sends
 	Local  string         // account in the store, "" for the host's
 	Policy Policy
+	Shared bool // it is for all, not a person's: nobody is a contact there
 	Limits Limits
 
 	mu      sync.Mutex
@@ -133,6 +135,7 @@ type Change struct {
 	Notify                      bool // subscribers are told
 	Redirect                    string
 
+	at            uint64 // an id of the store: when
 	affiliations  map[stanza.JID]Affiliation
 	subscriptions map[stanza.JID]*subscription
 }

@@ -1,8 +1,6 @@
 package pubsub
 
 import (
-	"math"
-
 	"natter/server"
 	"natter/server/store"
 	"natter/server/xep/forms"
@@ -127,7 +125,7 @@ func (s *Service) subscribed(t *server.Turn, c *Change, j stanza.JID, sub *subsc
 		s.tellOwners(t, c, j, sub)
 	}
 	if c.Config.SendLast != "never" && !sub.Mute {
-		s.sendLast(t, c.Node, j, math.MaxUint64)
+		s.sendLast(t, c.Node, j, c.at)
 	}
 }
 
