@@ -8,7 +8,7 @@ import (
 // testOverHTTP: scripts are played over WebSocket and BOSH, with TLS and without,
 // and those about what these do not have are left out.
 func testOverHTTP(t *testing.T, p program) {
-	s := p.serve(t, append(anyPorts, "--dev")...)
+	s := p.serve(t, append(anyPorts, "--dev", "--https", "127.0.0.1:0")...)
 	const scripts = "../../testdata/scripts/"
 	files := []string{scripts + "login-scram-sha-256.scs", scripts + "sm-resume-live.scs", scripts + "login-plain-needs-tls.scs"}
 	for _, row := range []struct{ transport, host, tls string }{
