@@ -35,6 +35,8 @@ func verbs() []verb {
 		{"listen", "", "print incoming messages, one a line or as JSON", runListen},
 		{"roster", "[add|remove|accept|deny JID]", "show and change the contact list", runRoster},
 		{"mam", "[JID]", "read and search the archive of messages", runMAM},
+		{"pep", "ACTION [NODE] [WORD]", "what accounts publish about themselves: read, publish, delete", runPEP},
+		{"location", "[JID|LAT LON [TEXT]]", "say where one is, or see where others are", runLocation},
 		{"disco", "[JID]", "ask an address what it is and what it can do", runDisco},
 		{"ping", "[JID]", "measure the time to the server or to an address and back", runPing},
 		{"muc", "ACTION [ROOM]", "chat rooms: list, enter, speak, moderate, configure", runMUC},
