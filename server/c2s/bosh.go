@@ -50,6 +50,8 @@ type bosh struct {
 	mu      sync.Mutex
 	last    uint64 // rid of the last request that was taken up
 	busy    bool   // its input is being handled
+	doomed  bool   // … after which the session dies
+	stream  *Stream
 	held    []*boshRequest
 	pending map[uint64]*boshRequest // that came before their turn
 	sent    []boshResponse          // that may not have arrived, oldest first
@@ -215,11 +217,13 @@ func (b *bosh) ring() {
 // be resumed waits for that.
 func (b *bosh) die() {
 	b.mu.Lock()
-	if b.dead {
+	if b.dead || b.busy { // whoever handles input binds and resumes: never under his hands
+		b.doomed = b.busy
 		b.mu.Unlock()
 		return
 	}
 	b.dead = true
+	stream := b.stream
 	held, pending := b.held, b.pending
 	b.held, b.pending = nil, nil
 	condition := "item-not-found"
@@ -242,7 +246,7 @@ func (b *bosh) die() {
 	for _, r := range pending {
 		r.turn <- false
 	}
-	c.core.Do(func(t *server.Turn) { b.c.stream.gone(t, b) })
+	c.core.Do(func(t *server.Turn) { stream.gone(t, b) })
 	c.closed(b.c)
 }
 

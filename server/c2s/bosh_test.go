@@ -394,3 +394,31 @@ func TestBOSHOverHTTP(t *testing.T) {
 		}
 	}
 }
+
+// TestBOSHEndsUnderItsOwnHands: a session that another request ends while one of
+// its own resumes or binds leaves nothing behind.
+func TestBOSHEndsUnderItsOwnHands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t)
+		for range 50 {
+			b := newBOSH(t, srv)
+			b.login(srv, "romeo", "wait='60' hold='1'")
+			got := b.ask("", "<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+			_, id, _ := strings.Cut(got, " id='")
+			id, _, _ = strings.Cut(id, "'")
+			other := newBOSH(t, srv)
+			other.open("wait='60' hold='1'")
+			c := b.later("", "<iq xmlns='jabber:client' type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
+			d := other.later("", "<resume xmlns='urn:xmpp:sm:3' previd='"+id+"' h='0'/>")
+			other.at(other.rid+50, "", "") // far beyond the window
+			b.at(b.rid+50, "", "")
+			<-c
+			<-d
+		}
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if all, _ := srv.Clients.Connections(); all != 0 || srv.Core.Session("romeo@localhost/web") != nil {
+			t.Errorf("%d connections are left, or the session", all)
+		}
+	})
+}

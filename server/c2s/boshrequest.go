@@ -77,7 +77,7 @@ func (c *Server) openBOSH(ctx context.Context, body *stanza.Stanza, rid uint64, 
 	b.acks = ack == "1"
 	b.alarm.Run = b.ring
 	cn := c.newConn(b, via.Addr.String())
-	b.c = cn
+	b.c, b.stream = cn, cn.stream
 	cn.via, cn.addr = &via, via.Addr
 	cn.bosh = b
 	cn.sc.Alone()
@@ -185,7 +185,8 @@ func (b *bosh) again(r *boshRequest) []byte {
 			at++
 		}
 		b.held = append(b.held[:at:at], append([]*boshRequest{r}, b.held[at:]...)...)
-		b.c.c2s.core.Go(func(context.Context) { b.c.c2s.core.Do(b.c.stream.touch) })
+		s := b.stream
+		s.c2s.core.Go(func(context.Context) { s.c2s.core.Do(s.touch) })
 		return nil
 	}
 	b.c.c2s.core.Go(func(context.Context) { b.die() }) // §14.3: it has left the window
@@ -210,6 +211,7 @@ func (b *bosh) take(ctx context.Context, body *stanza.Stanza, r *boshRequest, fi
 	b.c.c2s.core.Wheel.Stop(&b.alarm)
 	b.paused = 0
 	if !b.keyed(attr("key"), attr("newkey")) {
+		b.busy = false
 		b.mu.Unlock()
 		return b.abort("item-not-found")
 	}
@@ -220,6 +222,7 @@ func (b *bosh) take(ctx context.Context, body *stanza.Stanza, r *boshRequest, fi
 	restart, _ := body.AttrString(nsXBOSH, "restart")
 	if b.hold == 0 && empty && restart == "" && !first && !b.c.c2s.core.Config.NoLimits {
 		if now := time.Now(); now.Sub(b.polled) < boshPolling { // §12
+			b.busy = false
 			b.mu.Unlock()
 			return b.abort("policy-violation")
 		}
@@ -234,7 +237,12 @@ func (b *bosh) take(ctx context.Context, body *stanza.Stanza, r *boshRequest, fi
 	b.input(body, first, restart == "true" || restart == "1")
 
 	b.mu.Lock()
-	b.busy = false
+	b.busy, b.stream = false, b.c.stream // which a resumption has changed
+	if b.doomed {
+		b.mu.Unlock()
+		b.die()
+		return b.await(ctx, r)
+	}
 	if next := b.pending[b.last+1]; next != nil {
 		delete(b.pending, b.last+1)
 		b.last, b.busy = next.rid, true
