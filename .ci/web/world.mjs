@@ -19,7 +19,7 @@ export class Server {
   async start() {
     const flags = ["--c2s", "127.0.0.1:0", "--c2s-tls", "off", "--http", "127.0.0.1:0", "--https", "off"];
     const config = path.join(this.data, "natter.toml");
-    writeFileSync(config, 'bytestreams = "off"\n');
+    writeFileSync(config, 'bytestreams = "off"\nguest_rooms = "off"\n');
     this.process = spawn(natter, ["serve", "--config", config, "--dev", "--no-limits", "--data", this.data, ...flags], {
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -84,6 +84,11 @@ func (c *Server) openBOSH(ctx context.Context, body *stanza.Stanza, rid uint64, 
 	s := cn.stream
 	s.framing, s.secure, s.pull = inMessages, secure, true
 	if !c.admit(cn) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.draining { // its client comes back when the server does
+			return boshOver("system-shutdown")
+		}
 		return boshOver("policy-violation")
 	}
 	c.mu.Lock()
