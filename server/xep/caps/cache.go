@@ -39,7 +39,8 @@ type cache struct {
 	sets   map[string]*list.Element
 	order  *list.List // of *set, the last used first
 	total  int
-	asking map[string][]question // by key: who else waits
+	asking map[string][]question // by key: who waits, asked or not
+	busy   map[stanza.JID]bool   // who is being asked
 }
 
 type set struct {
@@ -48,7 +49,7 @@ type set struct {
 }
 
 func newCache(h *server.Host) *cache {
-	return &cache{host: h, sets: make(map[string]*list.Element), order: list.New(), asking: make(map[string][]question)}
+	return &cache{host: h, sets: make(map[string]*list.Element), order: list.New(), asking: make(map[string][]question), busy: make(map[stanza.JID]bool)}
 }
 
 // restore reads what is in the store, once, when it is needed first.
@@ -125,15 +126,17 @@ func (c *cache) add(key string, f *server.Features) (gone []string) {
 }
 
 // wait reports whether q is to be asked; else it waits for the answer of one who
-// makes the same claim, or is given up where too many do.
+// makes the same claim, or is given up where too many do, or where the client has yet
+// to answer for another claim: one question a client at a time.
 func (c *cache) wait(of claim, q question) bool {
 	key := of.key()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	waiting, asking := c.asking[key]
 	switch {
-	case !asking && len(c.asking) < maxAsking:
+	case !asking && len(c.asking) < maxAsking && !c.busy[q.to]:
 		c.asking[key] = []question{q}
+		c.busy[q.to] = true
 		return true
 	case asking && len(waiting) < maxWaiting:
 		c.asking[key] = append(waiting, q)
@@ -146,6 +149,7 @@ func (c *cache) next(of claim, asked stanza.JID) (question, bool) {
 	key := of.key()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.busy, asked)
 	waiting := c.asking[key]
 	rest := waiting[:0:0]
 	for _, q := range waiting {
@@ -153,18 +157,21 @@ func (c *cache) next(of claim, asked stanza.JID) (question, bool) {
 			rest = append(rest, q)
 		}
 	}
-	if len(rest) == 0 {
-		delete(c.asking, key)
-		return question{}, false
+	for _, q := range rest {
+		if !c.busy[q.to] {
+			c.asking[key], c.busy[q.to] = rest, true
+			return q, true
+		}
 	}
-	c.asking[key] = rest
-	return rest[0], true
+	delete(c.asking, key)
+	return question{}, false
 }
 
 // done returns all who wait for an answer that has come.
-func (c *cache) done(of claim) []question {
+func (c *cache) done(of claim, asked stanza.JID) []question {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.busy, asked)
 	waiting := c.asking[of.key()]
 	delete(c.asking, of.key())
 	return waiting

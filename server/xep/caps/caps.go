@@ -77,18 +77,38 @@ func (m *module) own(p *server.Passage) server.Verdict {
 	if !same {
 		s.SetFeatures(nil)
 	}
-	m.find(p.Turn, c, s.Account.JID, s.JID, func(t *server.Turn, f *server.Features) {
-		s.Account.Lock()
-		now, _ := s.Value(claimKey{}).(claim)
-		if now == c {
-			s.SetFeatures(f)
-		}
-		s.Account.Unlock()
-		if now == c {
-			m.host.Tell(t, server.Event{Kind: server.FeaturesChanged, Account: s.Account, By: "caps", Session: s})
-		}
-	})
+	m.findOwn(p.Turn, s, c)
 	return server.Pass
+}
+
+// findOwn finds out what a client of ours can do, which claims c.
+func (m *module) findOwn(t *server.Turn, s *server.Session, c claim) {
+	now := func() claim {
+		s.Account.Lock()
+		defer s.Account.Unlock()
+		now, _ := s.Value(claimKey{}).(claim)
+		return now
+	}
+	m.find(t, c, question{from: s.Account.JID, to: s.JID,
+		then: func(t *server.Turn, f *server.Features) {
+			if now() == c {
+				s.SetFeatures(f)
+				m.host.Tell(t, server.Event{Kind: server.FeaturesChanged, Account: s.Account, By: "caps", Session: s})
+			}
+		},
+		again: func(t *server.Turn) {
+			other := now()
+			if other == c || s.Features() != nil || m.host.Server.Session(s.Full) != s {
+				return
+			}
+			if f := m.cache.get(other); f != nil {
+				s.SetFeatures(f)
+				m.host.Tell(t, server.Event{Kind: server.FeaturesChanged, Account: s.Account, By: "caps", Session: s})
+				return
+			}
+			m.findOwn(t, s, other)
+		},
+	})
 }
 
 // peer looks at presence that an account of ours gets from another server. Who
@@ -121,24 +141,25 @@ func (m *module) peer(p *server.Passage) server.Verdict {
 		note(p.Turn, f)
 		return server.Pass
 	}
-	m.find(p.Turn, c, a.JID, from, note)
+	m.find(p.Turn, c, question{from: a.JID, to: from, then: note})
 	return server.Pass
 }
 
-// find asks the client at to what it can do, in the name of from, unless somebody
-// with the same claim is being asked, and calls then with the answer. It is not
-// called when there is none.
-func (m *module) find(t *server.Turn, c claim, from, to stanza.JID, then func(*server.Turn, *server.Features)) {
-	if !m.cache.wait(c, question{from, to, then}) {
-		return
+// find asks a client what it can do, unless somebody with the same claim is being
+// asked, and calls then with the answer. It is not called when there is none.
+func (m *module) find(t *server.Turn, c claim, q question) {
+	if m.cache.wait(c, q) {
+		m.ask(t, c, q)
 	}
-	m.ask(t, c, question{from, to, then})
 }
 
 // question is a client whose features are wanted.
 type question struct {
 	from, to stanza.JID
 	then     func(*server.Turn, *server.Features)
+	// again, when not nil, is called when the client is no longer being asked: it
+	// may have made another claim meanwhile.
+	again func(*server.Turn)
 }
 
 // ask asks one client; those with the same claim wait for what comes of it.
@@ -153,9 +174,10 @@ func (m *module) ask(t *server.Turn, c claim, q question) {
 		switch {
 		case verified:
 			f = m.cache.put(t, c, f)
-			for _, w := range m.cache.done(c) {
+			for _, w := range m.cache.done(c, q.to) {
 				w.then(t, f)
 			}
+			q.next(t)
 			return
 		case f != nil:
 			q.then(t, f) // for itself alone
@@ -164,5 +186,12 @@ func (m *module) ask(t *server.Turn, c claim, q question) {
 		if next, ok := m.cache.next(c, q.to); ok {
 			m.ask(t, c, next)
 		}
+		q.next(t)
 	})
+}
+
+func (q *question) next(t *server.Turn) {
+	if q.again != nil {
+		q.again(t)
+	}
 }

@@ -129,6 +129,29 @@ func TestALieCountsForTheLiar(t *testing.T) {
 	})
 }
 
+func TestAClientThatChangesItsMindIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t)
+		c := srv.Login(t, "romeo@localhost/one")
+		c.Send(caps(ver("urn:nothing")))
+		first := asked(c.Sync())
+		c.Send(caps(ver(tune + "+notify")))
+		if asked(c.Sync()) != "" {
+			t.Fatal("asked while it has yet to answer")
+		}
+		c.Send(answer(first, "romeo@localhost", "urn:nothing"))
+		id := asked(c.Sync())
+		if id == "" {
+			t.Fatal("not asked again")
+		}
+		c.Send(answer(id, "romeo@localhost", tune+"+notify"))
+		c.Sync()
+		if !told(c) {
+			t.Error("not told")
+		}
+	})
+}
+
 func TestTheCacheOutlivesARestart(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "natter.db")
 	synctest.Test(t, func(t *testing.T) {

@@ -137,6 +137,19 @@ func (s *Service) get(name string, w *Asker) (*node, error) {
 	return nil, noNode(w)
 }
 
+// lockOwned locks the service for a change and returns the node of the request,
+// which the asker owns. With an error the service is not locked.
+func (r *request) lockOwned() (*node, error) {
+	if err := r.lock(); err != nil {
+		return nil, err
+	}
+	n, err := r.s.owned(r.node, &r.who)
+	if err != nil {
+		r.s.mu.Unlock()
+	}
+	return n, err
+}
+
 // owned returns a node that w owns. Of others' nodes w hears that they are not to
 // be touched, whether they are there or not.
 func (s *Service) owned(name string, w *Asker) (*node, error) {

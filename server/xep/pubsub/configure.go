@@ -44,15 +44,12 @@ func (r *request) configure() error {
 	if err != nil {
 		return err
 	}
-	if err := r.lock(); err != nil {
-		return err
-	}
 	s := r.s
-	defer s.mu.Unlock()
-	n, err := s.owned(r.node, &r.who)
+	n, err := r.lockOwned()
 	if err != nil {
 		return err
 	}
+	defer s.mu.Unlock()
 	if cancelled {
 		r.Reply(r.Turn, nil)
 		return nil

@@ -51,8 +51,11 @@ func (s *Service) AppendNodes(b []byte, who Asker) []byte {
 	return b
 }
 
-// NodeItems returns a disco item for each item of a node (§5.5), nil where who may
-// not read it.
+// maxListed bounds the items that are listed of a node.
+const maxListed = 1000
+
+// NodeItems returns a disco item for each item of a node (§5.5), of the most recent
+// ones where there are many; nil where who may not read it.
 func (s *Service) NodeItems(who Asker, node string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +67,8 @@ func (s *Service) NodeItems(who Asker, node string) []byte {
 		return stanza.AppendEmpty(nil, "item", "jid", s.JID.String(), "name", viewID)
 	}
 	b := []byte{}
-	for i := range n.items {
+	for i := range n.items[max(0, len(n.items)-maxListed):] {
+		i += max(0, len(n.items)-maxListed)
 		b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "name", n.items[i].id)
 	}
 	return b

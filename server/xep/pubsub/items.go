@@ -102,9 +102,13 @@ func (r *request) wanted() (ids []string, most int, err error) {
 // said of the page.
 func choose(list []entry, ids []string, most int, page rsm.Query) ([]entry, rsm.Result, error) {
 	if len(ids) > 0 {
+		wanted := make(map[string]bool, len(ids))
+		for _, id := range ids {
+			wanted[id] = true
+		}
 		var some []entry
 		for i := range list {
-			if slices.Contains(ids, list[i].id) {
+			if wanted[list[i].id] {
 				some = append(some, list[i])
 			}
 		}

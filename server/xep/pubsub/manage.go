@@ -90,15 +90,12 @@ func (r *request) setAffiliations() error {
 	if err != nil {
 		return err
 	}
-	if err := r.lock(); err != nil {
-		return err
-	}
 	s := r.s
-	defer s.mu.Unlock()
-	n, err := s.owned(r.node, &r.who)
+	n, err := r.lockOwned()
 	if err != nil {
 		return err
 	}
+	defer s.mu.Unlock()
 	old := n.affiliations
 	n.affiliations = maps.Clone(old)
 	for i, j := range list {
@@ -169,15 +166,12 @@ func (r *request) setSubscriptions() error {
 	if err != nil {
 		return err
 	}
-	if err := r.lock(); err != nil {
-		return err
-	}
 	s := r.s
-	defer s.mu.Unlock()
-	n, err := s.owned(r.node, &r.who)
+	n, err := r.lockOwned()
 	if err != nil {
 		return err
 	}
+	defer s.mu.Unlock()
 	if len(n.subscriptions)+len(list) > maxSubscriptions {
 		return with(stanza.PolicyViolation("the node has too many subscribers"), "too-many-subscriptions", "")
 	}

@@ -103,15 +103,12 @@ func (s *Service) finish(t *server.Turn, b *store.Batch, c *Change, then func(*s
 
 // purge handles <purge/> (§8.5).
 func (r *request) purge() error {
-	if err := r.lock(); err != nil {
-		return err
-	}
 	s := r.s
-	defer s.mu.Unlock()
-	n, err := s.owned(r.node, &r.who)
+	n, err := r.lockOwned()
 	if err != nil {
 		return err
 	}
+	defer s.mu.Unlock()
 	if !n.config.Persist {
 		return unsupported("persistent-items", "the node keeps no items")
 	}
@@ -127,15 +124,12 @@ func (r *request) purge() error {
 
 // delete handles <delete/> (§8.4).
 func (r *request) delete() error {
-	if err := r.lock(); err != nil {
-		return err
-	}
 	s := r.s
-	defer s.mu.Unlock()
-	n, err := s.owned(r.node, &r.who)
+	n, err := r.lockOwned()
 	if err != nil {
 		return err
 	}
+	defer s.mu.Unlock()
 	b := new(store.Batch)
 	c := s.change(n, r.who.JID)
 	c.Deleted, c.Notify = true, n.config.Notify && n.config.NotifyDelete

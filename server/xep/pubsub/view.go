@@ -95,6 +95,13 @@ func (v *View) item(t *server.Turn, s *Service) (Item, error) {
 	if err != nil {
 		return Item{}, err
 	}
+	size := 0
+	for i := range items {
+		size += len(items[i].Payload)
+	}
+	if size > s.Host.Server.Config.QueueBytes/2 {
+		return Item{}, stanza.ResourceConstraint("the list is too long to be sent at once; use a client that knows " + v.Base)
+	}
 	payload, err := v.Collate(t, s, items)
 	return Item{ID: viewID, Payload: payload, Publisher: s.JID}, err
 }
@@ -108,10 +115,15 @@ func (s *Service) views(t *server.Turn, c *Change) {
 		}
 		seen := *c
 		seen.Node, seen.subscriptions = v.Name, nil
+		wanted := false
+		s.each(t, &seen, func(stanza.JID) { wanted = true })
+		if !wanted {
+			continue // most have no client of old
+		}
 		if !c.Deleted && !c.Purged {
 			i, err := v.item(t, s)
 			if err != nil {
-				s.Host.Server.Log.Error("view not told", "service", s.JID.String(), "node", v.Name, "err", err)
+				s.Host.Server.Log.Warn("view not told", "service", s.JID.String(), "node", v.Name, "err", err)
 				continue
 			}
 			seen.Published, seen.Retracted = []Item{i}, nil
