@@ -330,7 +330,8 @@ test("it fits a phone, speaks Chinese, and keeps its words on the page", async (
 
 test("it is used by the keyboard alone, and everything has a name", async () => {
   const p = await open(browser, url() + "/");
-  await p.keyboard.type("juliet"); // the focus is where one begins
+  await p.waitForFunction(() => document.activeElement?.tagName === "INPUT"); // the focus is where one begins
+  await p.keyboard.type("juliet");
   await p.keyboard.press("Tab");
   await p.keyboard.type("secret");
   await p.keyboard.press("Enter");
