@@ -38,6 +38,9 @@ type Field struct {
 	Values   []string
 	Options  []Option
 	Open     bool // a list that takes other values as well (XEP-0122 §3.2.2); only written
+	// Extra are further elements of a field that is written, serialised, such as
+	// what a value must be like (XEP-0122).
+	Extra []byte
 }
 
 // Option is one of the choices of a list field.
@@ -244,6 +247,7 @@ func (d *Field) appendTo(b []byte) []byte {
 	if d.Required {
 		b = stanza.AppendEmpty(b, "required")
 	}
+	b = append(b, d.Extra...)
 	if d.Open {
 		b = append(b, "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open/></validate>"...)
 	}

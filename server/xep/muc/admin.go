@@ -6,6 +6,7 @@ import (
 
 	"natter/server"
 	"natter/server/store"
+	"natter/server/xep/rsm"
 	"natter/stanza"
 )
 
@@ -26,7 +27,15 @@ func (x *exchange) list(r *room, q *server.IQ) error {
 		case !mayList(mine, aff, r.config.Whois == "anyone"):
 			return stanza.Forbidden("you may not see that list")
 		}
-		return x.reply(q, r.affiliations(aff))
+		page, err := rsm.In(q.Stanza, q.Payload)
+		if err != nil {
+			return err
+		}
+		b, err := r.affiliations(aff, page)
+		if err != nil {
+			return err
+		}
+		return x.reply(q, b)
 	}
 	name, _ := q.Stanza.ChildAttr(item, "role")
 	ro, known := parseRole(name)
@@ -45,8 +54,9 @@ func (x *exchange) list(r *room, q *server.IQ) error {
 	return x.reply(q, stanza.AppendClose(b, "query"))
 }
 
-// affiliations is the list of an affiliation, in the order of the addresses.
-func (r *room) affiliations(aff affiliation) []byte {
+// affiliations is the list of an affiliation, in the order of the addresses: all of it,
+// which is bounded, or the page that is asked for (XEP-0059).
+func (r *room) affiliations(aff affiliation, page rsm.Query) ([]byte, error) {
 	var who []string
 	for bare, st := range r.affs {
 		if st.Affiliation == aff {
@@ -54,6 +64,14 @@ func (r *room) affiliations(aff affiliation) []byte {
 		}
 	}
 	slices.Sort(who)
+	var result rsm.Result
+	if page.Present {
+		from, to, res, err := rsm.Page(page, who, maxListed)
+		if err != nil {
+			return nil, err
+		}
+		who, result = who[from:to], res
+	}
 	b := stanza.AppendOpen(nil, "query", "xmlns", nsAdmin)
 	for _, bare := range who {
 		st := r.affs[bare]
@@ -64,7 +82,10 @@ func (r *room) affiliations(aff affiliation) []byte {
 		b = stanza.AppendOpen(b, "item", "affiliation", aff.String(), "jid", bare, "nick", st.Nick)
 		b = stanza.AppendClose(stanza.AppendElement(b, "reason", st.Reason), "item")
 	}
-	return stanza.AppendClose(b, "query")
+	if page.Present {
+		b = result.AppendTo(b)
+	}
+	return stanza.AppendClose(b, "query"), nil
 }
 
 // demand is one item of a request that changes affiliations or roles.

@@ -55,6 +55,7 @@ func (c *config) shows(r role) bool {
 type field struct {
 	name, typ, label string
 	options          []string // of lists, as VALUE=LABEL
+	extra            string   // elements that say what a value is like
 	get              func(*config) []string
 	set              func(c *config, v []string) bool // false for what it cannot be
 }
@@ -109,11 +110,14 @@ func choiceField(name, label string, p func(*config) *string, options ...string)
 	}
 }
 
-// numberField takes a number up to most, which is also the value of "none" and ""
-// where that is larger than 0.
+// wholeNumber says that a value is a number from 0 (XEP-0122 §3.2.2; XEP-0500 §4.1).
+const wholeNumber = "<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:integer'><range min='0'/></validate>"
+
+// numberField takes a whole number; what is too large for the server is made less
+// in apply.
 func numberField(name, typ, label string, p func(*config) *int) field {
 	return field{
-		name: name, typ: typ, label: label,
+		name: name, typ: typ, label: label, extra: wholeNumber,
 		get: func(c *config) []string { return []string{strconv.Itoa(*p(c))} },
 		set: func(c *config, v []string) bool {
 			n, err := strconv.ParseUint(strings.TrimSpace(first(v)), 10, 31)
@@ -221,7 +225,7 @@ func (r *room) form() *forms.Form {
 			v, l, _ := strings.Cut(o, "=")
 			options = append(options, forms.Option{Label: l, Value: v})
 		}
-		f.Fields = append(f.Fields, forms.Field{Var: d.name, Type: d.typ, Label: d.label, Values: d.get(&r.config), Options: options})
+		f.Fields = append(f.Fields, forms.Field{Var: d.name, Type: d.typ, Label: d.label, Values: d.get(&r.config), Options: options, Extra: []byte(d.extra)})
 	}
 	return f
 }

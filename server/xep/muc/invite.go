@@ -110,6 +110,10 @@ func (r *room) invite(x *exchange, o *server.Origin, st *stanza.Stanza, u stanza
 			w.tail = append(stanza.AppendAttr([]byte("' id='"), id), w.tail...)
 		}
 		x.later = append(x.later, w.append(nil, stanza.AppendAttr(nil, g.jid.String())))
+		if r.invited == nil || len(r.invited) >= maxInvited {
+			r.invited = make(map[string]stanza.JID)
+		}
+		r.invited[g.jid.Bare().String()] = c.oc.bare
 	}
 	if !b.Empty() {
 		r.save(x, b)
@@ -117,25 +121,24 @@ func (r *room) invite(x *exchange, o *server.Origin, st *stanza.Stanza, u stanza
 	return nil
 }
 
-// decline tells an inviter that the invitation was turned down (§7.8.2): one who is
-// in the room, by whatever address it goes there.
+// maxInvited is how many invitations a room remembers, for who turns them down.
+const maxInvited = 1000
+
+// decline tells an inviter that the invitation was turned down (§7.8.2). Only who was
+// invited can do that, and it goes to who invited them, so that nobody learns by it
+// who is in the room.
 func (r *room) decline(x *exchange, o *server.Origin, st *stanza.Stanza, d stanza.Child) *stanza.Error {
-	raw, _ := st.ChildAttr(d, "to")
-	to, err := stanza.ParseJID(raw)
-	if err != nil {
-		return stanza.JIDMalformed("the address of who invited you is not one")
+	bare := o.JID.Bare().String()
+	by, ok := r.invited[bare]
+	if !ok {
+		return stanza.ItemNotFound("the room knows of no invitation for you")
 	}
-	if r.affiliation(o.JID) == outcast {
-		return stanza.Forbidden("you are banned from the room")
-	}
+	delete(r.invited, bare)
 	var targets []*client
 	for _, c := range r.clients {
-		if c.jid == to || c.oc.bare == to || to.Bare() == r.jid && c.oc.nick == to.Resource() {
+		if c.oc.bare == by {
 			targets = append(targets, c)
 		}
-	}
-	if len(targets) == 0 {
-		return stanza.ItemNotFound("who invited you is not in the room any more")
 	}
 	b := stanza.AppendOpen([]byte("<x xmlns='"+nsUser+"'>"), "decline", "from", o.JID.Bare().String())
 	if e, ok := st.Find(d, nsUser, "reason"); ok {

@@ -44,7 +44,8 @@ type room struct {
 	queue    queue
 	watchers map[int]func(server.RoomMessage)
 	watched  int
-	spoke    map[string]time.Time // slow mode: when a bare JID last spoke
+	invited  map[string]stanza.JID // who invited a bare JID, by their own; the last few
+	spoke    map[string]time.Time  // slow mode: when a bare JID last spoke
 	activity activity
 	extras   extras
 	versions versions
@@ -74,10 +75,20 @@ func (s *service) newRoom(name string) *room {
 
 // affiliation returns what a bare JID is to the room.
 func (r *room) affiliation(j stanza.JID) affiliation {
-	if st, ok := r.affs[j.Bare().String()]; ok {
+	if st, ok := r.affs[j.Bare().String()]; ok && st.Affiliation != none {
 		return st.Affiliation
 	}
+	if r.bansDomain(j.Domain()) {
+		return outcast
+	}
 	return none
+}
+
+// bansDomain reports whether everybody of a domain is banned, but for those with an
+// affiliation of their own (§9.1).
+func (r *room) bansDomain(domain string) bool {
+	st, ok := r.affs[domain]
+	return ok && st.Affiliation == outcast
 }
 
 // occupantID returns the stable, unguessable name of a bare JID in this room
@@ -114,11 +125,12 @@ func (r *room) dropClient(x *exchange, c *client) {
 // occupants counts.
 func (r *room) occupants() int { return len(r.nicks) }
 
-// byBare returns the occupants of a bare JID.
+// byBare returns the occupants of a bare JID, or of a domain that have no
+// affiliation of their own.
 func (r *room) byBare(bare stanza.JID) []*occupant {
 	var list []*occupant
 	for _, c := range r.clients {
-		if c.oc.bare == bare && !slices.Contains(list, c.oc) {
+		if (c.oc.bare == bare || bare.IsDomain() && c.oc.bare.Domain() == bare.Domain() && c.oc.aff == none) && !slices.Contains(list, c.oc) {
 			list = append(list, c.oc)
 		}
 	}
