@@ -113,3 +113,30 @@ func TestNobodyLearnsWhoIsThere(t *testing.T) {
 		romeo.Expect(`<iq type='result' id='p'/>`)
 	})
 }
+
+// TestASlowOccupantDelaysNobody: who does not read is out when their queue is full,
+// and all the others have everything by then.
+func TestASlowOccupantDelaysNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t)
+		romeo, slow := srv.Login(t, "romeo@localhost/a"), srv.Login(t, "slow@localhost/b")
+		open(t, romeo, garden, "Romeo")
+		enter(t, slow, garden, "Slow")
+		romeo.Expect(`<presence from='garden@conference.localhost/Slow'/>`)
+		body := strings.Repeat("x", 60_000)
+		gone, n := false, 0
+		for n < 40 {
+			romeo.Send(`<message type='groupchat' to='` + garden + `'><body>` + body + `</body></message>`)
+			for {
+				e := romeo.Next()
+				if gone = gone || strings.Contains(e, "unavailable"); strings.HasPrefix(e, "<message") {
+					n++
+					break
+				}
+			}
+		}
+		if !gone {
+			romeo.Expect(`<presence type='unavailable' from='garden@conference.localhost/Slow'/>`)
+		}
+	})
+}
