@@ -8,20 +8,24 @@ import (
 
 // messageToAccount delivers a message to a local account, or refuses it.
 func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, a *Account) {
-	srv := h.Server
-	hints := examine(st)
 	stamp := stanza.Stamp{From: o.Attr, To: normalTo(st, to), Lang: o.Lang}
-	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: hints}
-	if !srv.run(FromAccount, &p) {
+	h.passMessage(&Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: examine(st)})
+}
+
+// passMessage takes a message past its sender's hooks to the account, nil for one
+// that does not exist.
+func (h *Host) passMessage(p *Passage) {
+	srv := h.Server
+	if !srv.run(FromAccount, p) {
 		return
 	}
-	if a == nil {
-		srv.refuse(t, o, st, hints, messageRules[noAccount][bareJID][messageType(st.Type)])
+	if p.Account == nil {
+		srv.refuse(p.Turn, p.Origin, p.Stanza, p.Hints, messageRules[noAccount][bareJID][messageType(p.Stanza.Type)])
 	} else {
 		p.sendersSide()
-		h.messageIn(&p)
+		h.messageIn(p)
 	}
-	srv.run(Sent, &p)
+	srv.run(Sent, p)
 }
 
 // messageIn delivers a message to an account: the table in delivery.go decides

@@ -3,18 +3,26 @@ package server
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"natter/stanza"
 )
 
 // sink is the stream of who has none: it takes what is sent to a poster, of which
 // errors matter.
-type sink struct{ refused *stanza.Error }
+type sink struct {
+	mu      sync.Mutex // a commit that fails tells it from the committer's goroutine
+	refused *stanza.Error
+}
 
 func (k *sink) DeliverRaw(_ *Turn, b []byte) bool {
 	if st, err := built(b); err == nil && st.Type == stanza.TypeError {
+		k.mu.Lock()
+		defer k.mu.Unlock()
 		if e := stanza.ErrorOf(st); e != nil && k.refused == nil {
-			k.refused = e
+			if k.refused = e; e.Condition == "service-unavailable" && e.Text == "" {
+				e.Text = "nobody there takes it" // the same for who is not there and who has blocked the sender
+			}
 		}
 	}
 	return true
@@ -64,17 +72,7 @@ func (h *Host) PostMessage(ctx context.Context, local string, to stanza.JID, mes
 		s.Origin.Session = s
 		stamp := stanza.Stamp{From: s.Attr, To: stanza.AppendAttr(nil, to.String())}
 		p := Passage{Turn: t, Origin: &s.Origin, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: examine(st)}
-		if !srv.run(FromAccount, &p) {
-			err = out.err()
-			return
-		}
-		if a == nil {
-			err = stanza.ServiceUnavailable("nobody there takes it")
-			return
-		}
-		p.sendersSide()
-		at.messageIn(&p)
-		srv.run(Sent, &p)
+		at.passMessage(&p)
 		if err = out.err(); err == nil && p.ID != 0 && p.archived[0] {
 			id = string(h.AppendArchiveID(nil, from.Bare, p.ID))
 		}
@@ -96,6 +94,8 @@ func (h *Host) PostMessage(ctx context.Context, local string, to stanza.JID, mes
 }
 
 func (k *sink) err() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.refused == nil {
 		return nil
 	}
