@@ -99,14 +99,14 @@ func (ch *chat) roomPresence(p *person, n *node) {
 			}
 			p.room = nil
 		}
-		ch.complain(e.words2(p.jid) + hint)
+		ch.complain(e.refusal(p.jid) + hint)
 	case p == ch.current:
 		ch.note(e.words(p.room))
 	}
 }
 
-// words2 is a refusal with the room's address.
-func (e roomEvent) words2(room jid.JID) string {
+// refusal is a refusal in words, with the room's address.
+func (e roomEvent) refusal(room jid.JID) string {
 	return room.String() + " does not let you in as " + oneLine(e.nick) + ": " + e.err.Error() + "."
 }
 

@@ -36,15 +36,28 @@ type feed struct {
 // subscriber is one follower. A slow one is cut off: its channel is closed, and it
 // comes back with the id of the last message it got.
 type subscriber struct {
-	out    chan server.RoomMessage
+	out    chan *roomEvent
 	closed bool // under hub.mu
+}
+
+// roomEvent is a message on its way to its followers. The first that writes it makes
+// the event for all of them.
+type roomEvent struct {
+	m    server.RoomMessage
+	once sync.Once
+	b    []byte
+}
+
+func (e *roomEvent) bytes(a *roomAPI, room stanza.JID) []byte {
+	e.once.Do(func() { e.b = a.event(room, &e.m) })
+	return e.b
 }
 
 func newHub(h *server.Host) *hub { return &hub{host: h, feeds: make(map[stanza.JID]*feed)} }
 
 // subscribe follows a room until leave.
 func (u *hub) subscribe(core *server.Server, room stanza.JID) (*subscriber, error) {
-	sub := &subscriber{out: make(chan server.RoomMessage, eventQueue)}
+	sub := &subscriber{out: make(chan *roomEvent, eventQueue)}
 	u.mu.Lock()
 	if u.count >= maxSubscriber {
 		u.mu.Unlock()
@@ -90,9 +103,10 @@ func (u *hub) subscribe(core *server.Server, room stanza.JID) (*subscriber, erro
 func (u *hub) tell(f *feed, m server.RoomMessage) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	e := &roomEvent{m: m}
 	for s := range f.subs {
 		select {
-		case s.out <- m:
+		case s.out <- e:
 		default:
 			u.cut(f, s)
 		}
@@ -173,15 +187,15 @@ func (a *roomAPI) events(w http.ResponseWriter, r *http.Request, p principal) er
 	defer beat.Stop()
 	for {
 		select {
-		case m, ok := <-sub.out:
+		case e, ok := <-sub.out:
 			switch {
 			case !ok:
 				return nil // too slow: it comes back
-			case m.ID <= after:
+			case e.m.ID <= after:
 				continue
 			}
-			after = m.ID
-			err = out.write(a.event(j, &m))
+			after = e.m.ID
+			err = out.write(e.bytes(a, j))
 		case <-beat.C:
 			err = out.write([]byte(": still here\n\n"))
 		case <-r.Context().Done():
