@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,12 +26,29 @@ func Register(ctx context.Context, opt Options, jid, password string) error {
 	return err
 }
 
-// Unregister removes an account (XEP-0077 §3.2).
-func Unregister(ctx context.Context, opt Options, jid, password string) error {
+// Unregister removes an account (XEP-0077 §3.2), and before it those of the rooms
+// that it owns (XEP-0045 §10.9).
+func Unregister(ctx context.Context, opt Options, jid, password string, rooms ...string) error {
 	a := temporary(opt, jid, password)
 	defer a.hangUp()
 	if err := a.connects(ctx); err != nil {
 		return err
+	}
+	for i, room := range rooms { // those of others, or that are gone, are left alone
+		id := "scs-destroy-" + strconv.Itoa(i)
+		err := a.link.send("<iq type='set' id='" + id + "' to='" + escape(room) + "'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>")
+		if err != nil {
+			return err
+		}
+		for {
+			e, err := a.link.next(ctx)
+			if err != nil {
+				return fmt.Errorf("wait for the end of %s: %w", room, err)
+			}
+			if got, _ := e.Attr("id"); got == id {
+				break
+			}
+		}
 	}
 	if err := a.link.send("<iq type='set' id='scs-remove'><query xmlns='" + nsRegister + "'><remove/></query></iq>"); err != nil {
 		return err
@@ -57,16 +76,48 @@ func hasCondition(stanza *Element, condition string) bool {
 	return e != nil && e.Child("urn:ietf:params:xml:ns:xmpp-stanzas", condition) != nil
 }
 
-// Fresh returns the script with every account of its cast renamed: suffix is
-// put behind the localpart, in the cast and wherever the bare JID is written
-// out. Characters with the property "account: none" are renamed too. source is
-// the text the script was parsed from.
-func Fresh(script *Script, source, suffix string) (*Script, error) {
-	var jids []string
+// Fresh returns the script with every account of its cast renamed, and every room:
+// suffix is put behind the localpart, in the cast and wherever the bare JID is
+// written out. Characters with the property "account: none" are renamed too. A room
+// is a bare JID at a host below one that the cast has accounts at. source is the text
+// the script was parsed from. The new names of the rooms are returned as well.
+func Fresh(script *Script, source, suffix string) (fresh *Script, rooms []string, err error) {
+	var jids, hosts []string
 	for _, c := range script.Cast {
 		jids = append(jids, c.JID)
+		hosts = append(hosts, "."+c.Domain())
 	}
-	return Parse(script.Name, renameAll(source, jids, suffix))
+	for _, j := range bareJIDs(source) {
+		local, domain, _ := strings.Cut(j, "@")
+		below := func(host string) bool { return strings.HasSuffix(domain, host) }
+		if !slices.Contains(jids, j) && slices.ContainsFunc(hosts, below) {
+			jids = append(jids, j)
+			rooms = append(rooms, local+suffix+"@"+domain)
+		}
+	}
+	fresh, err = Parse(script.Name, renameAll(source, jids, suffix))
+	return fresh, rooms, err
+}
+
+// bareJIDs lists what looks like LOCAL@DOMAIN in the text.
+func bareJIDs(text string) []string {
+	var jids []string
+	for i := range len(text) {
+		if text[i] != '@' {
+			continue
+		}
+		begin, end := i, i+1
+		for begin > 0 && isJIDByte(text[begin-1]) {
+			begin--
+		}
+		for end < len(text) && isJIDByte(text[end]) {
+			end++
+		}
+		if begin < i && end > i+1 {
+			jids = append(jids, text[begin:end])
+		}
+	}
+	return jids
 }
 
 // renameAll puts the suffix behind the localpart of each of the bare JIDs,

@@ -95,7 +95,7 @@
 // it bound, and ${X's username}, ${X's domain}, ${X's resource} and
 // ${X's password} are its parts. ${NAME} is a captured value. ${base64:TEXT}
 // is the text, whose variables are expanded first and in which \0 stands for
-// NUL, in base64.
+// NUL, in base64; ${sha-1:TEXT} its SHA-1 in base64, as in XEP-0115 §5.1.
 //
 // The elements <r/> and <a/> of XEP-0198 are passed over unless the script
 // expects one. A passed-over <r/> is answered with the number of stanzas the

@@ -1,6 +1,7 @@
 package scs
 
 import (
+	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 // "JID", which it ends in.
 var parts = []string{"full JID", "JID", "username", "domain", "resource", "password"}
 
-// maxVariableDepth bounds variables within ${base64:…}.
+// maxVariableDepth bounds variables within ${base64:…} and ${sha-1:…}.
 const maxVariableDepth = 8
 
 // scope says what the variables of a script stand for.
@@ -67,9 +68,14 @@ func closingBrace(s string) int {
 }
 
 func (s *Script) variable(name string, in scope, depth int) (string, error) {
-	if text, ok := strings.CutPrefix(name, "base64:"); ok {
-		text, err := s.expandWith(strings.ReplaceAll(text, `\0`, "\x00"), in, func(v string) string { return v }, depth+1)
-		return base64.StdEncoding.EncodeToString([]byte(text)), err
+	for prefix, made := range map[string]func(string) []byte{
+		"base64:": func(text string) []byte { return []byte(text) },
+		"sha-1:":  func(text string) []byte { sum := sha1.Sum([]byte(text)); return sum[:] },
+	} {
+		if text, ok := strings.CutPrefix(name, prefix); ok {
+			text, err := s.expandWith(strings.ReplaceAll(text, `\0`, "\x00"), in, func(v string) string { return v }, depth+1)
+			return base64.StdEncoding.EncodeToString(made(text)), err
+		}
 	}
 	for _, p := range parts {
 		if who, ok := strings.CutSuffix(name, "'s "+p); ok {

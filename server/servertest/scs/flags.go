@@ -56,7 +56,7 @@ func parseFlags(args []string, stdout io.Writer, web []WebTransport) (*flags, er
 	set.BoolVar(&f.insecure, "insecure", false, "accept any certificate")
 	set.BoolVar(&f.plain, "plain", false, "allow the PLAIN mechanism without TLS")
 	set.BoolVar(&f.register, "register", false, "register missing accounts (XEP-0077)")
-	set.BoolVar(&f.fresh, "fresh", false, "register new accounts for every script and remove them after it")
+	set.BoolVar(&f.fresh, "fresh", false, "register new accounts for every script and remove them after it;\nrooms get new names too")
 	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "time limit of a step")
 	set.DurationVar(&f.quiet, "quiet", 300*time.Millisecond, "how long \"receives nothing\" watches")
 	set.BoolVar(&f.passPresence, "pass-presence", false, "pass over presence where a message or IQ is expected")

@@ -20,8 +20,8 @@ const (
 )
 
 // Main is the command `natter test`: it plays the scripts named in args and
-// returns the exit status. web are ways to reach a server beside TCP. When ctx ends, no further script is begun and those
-// that play fail.
+// returns the exit status. web are ways to reach a server beside TCP. When ctx
+// ends, no further script is begun and those that play fail.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer, web ...WebTransport) int {
 	f, err := parseFlags(args, stdout, web)
 	if errors.Is(err, flag.ErrHelp) {
@@ -90,12 +90,12 @@ func saveJUnit(file string, all []outcome, took time.Duration) (err error) {
 	return writeJUnit(w, all, took)
 }
 
-// playOne plays a script on the accounts it names, or on new ones.
+// playOne plays a script on the accounts and in the rooms it names, or in new ones.
 func (f *flags) playOne(ctx context.Context, j job, opt Options) error {
 	if !f.fresh {
 		return j.script.Play(ctx, opt)
 	}
-	script, err := Fresh(j.script, j.source, "-"+strings.ToLower(rand.Text()[:8]))
+	script, rooms, err := Fresh(j.script, j.source, "-"+strings.ToLower(rand.Text()[:8]))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (f *flags) playOne(ctx context.Context, j job, opt Options) error {
 			if !seen[c.JID] {
 				seen[c.JID] = true
 				// The script may have removed it, or changed the password.
-				_ = Unregister(ctx, opt, c.JID, c.Password())
+				_ = Unregister(ctx, opt, c.JID, c.Password(), rooms...)
 			}
 		}
 	}()

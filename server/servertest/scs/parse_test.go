@@ -161,6 +161,7 @@ func TestVariablesAreExpandedAndEscaped(t *testing.T) {
 		{"full JID is not the JID of somebody's full", `${Juliet's phone's full JID}`, "Juliet&apos;s phone/full JID"},
 		{"a captured value is escaped", `${x}`, "&lt;x&gt;"},
 		{"base64 of text", `${base64:hello}`, "aGVsbG8="},
+		{"SHA-1 of text", `${sha-1:${Romeo's username}}`, "ZEtwT5kKy25yWjYq7uUDt92p0g8="},
 		{"base64 of variables, unescaped, and NUL", `${base64:\0${Romeo's username}\0${x}}`, "AFJvbWVvL3VzZXJuYW1lADx4Pg=="},
 		{"a dollar alone stays", `$5 {a}`, `$5 {a}`},
 	}
@@ -176,15 +177,20 @@ func TestVariablesAreExpandedAndEscaped(t *testing.T) {
 
 func TestFreshRenamesWholeAddressesOnly(t *testing.T) {
 	source := "[Client] Romeo\n\tjid: romeo@localhost\n[Client] Rome\n\tjid: rome@localhost/x\n---\n" +
-		"Romeo sends:\n\t<a to='romeo@localhost' b='oromeo@localhost' c='romeo@localhost.org' d=\"romeo@localhost/home\"/>\n"
-	s, err := Fresh(mustParse(t, source), source, "-7")
+		"Romeo sends:\n\t<a to='romeo@localhost' b='oromeo@localhost' c='romeo@localhost.org' d=\"romeo@localhost/home\"/>\n" +
+		"\t<b to='garden@conference.localhost/Romeo' c='garden@conference.example.org'/>\n"
+	s, rooms, err := Fresh(mustParse(t, source), source, "-7")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.Cast[0].JID != "romeo-7@localhost" || s.Cast[1].JID != "rome-7@localhost" {
 		t.Errorf("cast %+v", s.Cast)
 	}
-	want := "\t<a to='romeo-7@localhost' b='oromeo@localhost' c='romeo@localhost.org' d=\"romeo-7@localhost/home\"/>"
+	want := "\t<a to='romeo-7@localhost' b='oromeo@localhost' c='romeo@localhost.org' d=\"romeo-7@localhost/home\"/>\n" +
+		"\t<b to='garden-7@conference.localhost/Romeo' c='garden@conference.example.org'/>"
+	if len(rooms) != 1 || rooms[0] != "garden-7@conference.localhost" {
+		t.Errorf("rooms %v", rooms)
+	}
 	if s.Acts[0].Body != want {
 		t.Errorf("got  %s\nwant %s", s.Acts[0].Body, want)
 	}
