@@ -2,7 +2,10 @@ package server
 
 import (
 	_ "embed"
+	"slices"
 	"time"
+
+	"natter/server/proxy"
 )
 
 // ConfigSource is this file: the comments of Config are the manual of its
@@ -61,6 +64,13 @@ type Config struct {
 	// who the client is counts: X-Forwarded-For and X-Forwarded-Proto, or
 	// Forwarded. Without it a login through a proxy needs TLS up to this server.
 	TrustedProxies []string
+	// ProxyProtocol lists the proxies, as addresses or networks, that begin each
+	// connection by saying who the client is, with the PROXY protocol (version 1 or 2):
+	// for proxies that pass on what they do not read. A connection of theirs that
+	// begins otherwise is closed; from everybody else the PROXY protocol is not taken.
+	// ProxyProtocolOn is on which listeners: c2s, c2s_tls, http, https.
+	ProxyProtocol   []string
+	ProxyProtocolOn []string
 	// HTTPConnections bounds the connections of one HTTP listener, WebSockets
 	// included.
 	HTTPConnections int
@@ -171,6 +181,9 @@ type Config struct {
 // Defaults returns cfg with defaults for what is zero.
 func Defaults(cfg Config) Config {
 	def(&cfg.PushContent, "none")
+	if cfg.ProxyProtocolOn == nil {
+		cfg.ProxyProtocolOn = []string{"c2s", "c2s_tls"}
+	}
 	def(&cfg.OfflineMessages, 1000)
 	def(&cfg.OfflineBytes, 10<<20)
 	def(&cfg.RosterItems, 10_000)
@@ -213,6 +226,15 @@ func Defaults(cfg Config) Config {
 	def(&cfg.BytesPerSecond, 2<<20)
 	def(&cfg.BurstBytes, 8<<20)
 	return cfg
+}
+
+// Announcing returns the proxies that speak the PROXY protocol to a listener, by its
+// key in the configuration.
+func (cfg *Config) Announcing(listener string) (proxy.Networks, error) {
+	if !slices.Contains(cfg.ProxyProtocolOn, listener) {
+		return nil, nil
+	}
+	return proxy.ParseNetworks(cfg.ProxyProtocol)
 }
 
 func def[T comparable](p *T, v T) {

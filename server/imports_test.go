@@ -22,22 +22,22 @@ var pure = []string{"roster", "presence"}
 //
 //	stanza <- roster <- presence <- server <- c2s <- web
 //	server <- admin, server <- xep/NAME <- xep <- servertest, cmd
-//	store, auth, cert, relay <- nothing of ours
+//	store, auth, cert, relay, proxy <- nothing of ours
 func mayImport(pkg, imported string) bool {
 	in := func(list ...string) bool { return slices.Contains(list, imported) }
 	switch {
-	case pkg == "stanza", pkg == "server/store", pkg == "server/auth", pkg == "server/cert", pkg == "server/relay", pkg == "server/servertest/scs":
+	case pkg == "stanza", pkg == "server/store", pkg == "server/auth", pkg == "server/cert", pkg == "server/relay", pkg == "server/proxy", pkg == "server/servertest/scs":
 		return false
 	case pkg == "roster":
 		return in("stanza")
 	case pkg == "presence":
 		return in("stanza", "roster")
 	case pkg == "server":
-		return in("stanza", "roster", "presence", "server/store", "server/auth")
+		return in("stanza", "roster", "presence", "server/store", "server/auth", "server/proxy")
 	case pkg == "server/c2s":
-		return in("stanza", "server", "server/store", "server/auth", "server/cert")
+		return in("stanza", "server", "server/store", "server/auth", "server/cert", "server/proxy")
 	case pkg == "server/web":
-		return in("stanza", "server", "server/c2s", "server/store", "server/auth")
+		return in("stanza", "server", "server/c2s", "server/store", "server/auth", "server/proxy")
 	case pkg == "server/web/webconn":
 		return in("stanza")
 	case pkg == "server/admin":

@@ -76,6 +76,7 @@ var noDefault = map[string]string{
 	"turn":             `"127.0.0.1:3478"`, "turn_address": `["198.51.100.7"]`, "turn_peers": `["192.168.0.0/16"]`,
 	"public_addresses": `["198.51.100.7", "2001:db8::7"]`,
 	"origins":          `["https://example.org"]`, "trusted_proxies": `["127.0.0.1", "10.0.0.0/8"]`,
+	"proxy_protocol": `["10.0.0.7"]`,
 }
 
 // configFile is the configuration file with everything commented out.

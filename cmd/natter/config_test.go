@@ -116,6 +116,8 @@ func TestWrongConfigFiles(t *testing.T) {
 		{"a domain is given once", "domains = [\"a.example\", \"A.example\"]\n", "the domain a.example is there twice"},
 		{"an administrator has a name", "admins = [\"localhost\"]\n", `the administrator "localhost" is not an address`},
 		{"a log level is one of four", "log_level = \"loud\"\n", `log_level is "loud"`},
+		{"of proxies too", "proxy_protocol = [\"10.0.0.1\", \"lb.example.org\"]\n", `proxy_protocol: "lb.example.org" is neither an address nor a network`},
+		{"a listener is one", "proxy_protocol_on = [\"c2s-tls\"]\n", `proxy_protocol_on: "c2s-tls" is none of c2s, c2s_tls, http and https`},
 		{"a network is one", "metrics_from = [\"10.0.0.0/99\"]\n", `"10.0.0.0/99" is neither an address nor a network`},
 		{"a stanza may not be smaller than the RFC says", "max_stanza = 500\n", "RFC 6120 §13.12"},
 		{"a certificate needs a key", "cert = \"x\"\n", "--cert and --key go together"},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"natter/server"
 	"natter/server/c2s"
 	"natter/server/web"
 )
@@ -33,12 +34,13 @@ func (o *options) sites(sockets sockets) (plain, secure string) {
 }
 
 // serveHTTP serves the site on the HTTP listeners and returns what stops it.
-func serveHTTP(site *web.Site, sockets sockets, cfg *tls.Config, max int, log *slog.Logger) func(context.Context) {
+func serveHTTP(site *web.Site, sockets sockets, certs *tls.Config, cfg *server.Config, log *slog.Logger) func(context.Context) {
 	srv := &http.Server{
 		Handler:           site,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ConnContext:       c2s.WebContext,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	for _, name := range []string{"http", "https"} {
@@ -48,9 +50,13 @@ func serveHTTP(site *web.Site, sockets sockets, cfg *tls.Config, max int, log *s
 		}
 		var secure *tls.Config
 		if name == "https" {
-			secure = cfg
+			secure = certs
 		}
-		go srv.Serve(c2s.WebListener(ln, secure, max))
+		proxies, err := cfg.Announcing(name)
+		if err != nil {
+			log.Error("proxy_protocol left out", "err", err) // complete has checked it
+		}
+		go srv.Serve(c2s.WebListener(ln, c2s.WebOptions{TLS: secure, Max: cfg.HTTPConnections, Proxies: proxies, Log: log}))
 	}
 	return func(ctx context.Context) {
 		srv.Shutdown(ctx)

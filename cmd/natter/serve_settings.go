@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"natter/server/web"
+	"natter/server/proxy"
 	"natter/stanza"
 )
 
@@ -175,11 +175,19 @@ func (o *options) levelFrom(word string) error {
 
 // prefixes reads MetricsFrom and checks what else names networks or sites.
 func (o *options) prefixes() (err error) {
-	if o.metricsFrom, err = web.Prefixes(o.MetricsFrom); err != nil {
+	if o.metricsFrom, err = proxy.ParseNetworks(o.MetricsFrom); err != nil {
 		return fmt.Errorf("metrics_from: %w", err)
 	}
-	if _, err := web.Prefixes(o.Server.TrustedProxies); err != nil {
+	if _, err := proxy.ParseNetworks(o.Server.TrustedProxies); err != nil {
 		return fmt.Errorf("trusted_proxies: %w", err)
+	}
+	if _, err := proxy.ParseNetworks(o.Server.ProxyProtocol); err != nil {
+		return fmt.Errorf("proxy_protocol: %w", err)
+	}
+	for _, name := range o.Server.ProxyProtocolOn {
+		if !slices.Contains([]string{"c2s", "c2s_tls", "http", "https"}, name) {
+			return fmt.Errorf("proxy_protocol_on: %q is none of c2s, c2s_tls, http and https", name)
+		}
 	}
 	for _, s := range o.Server.Origins {
 		u, err := url.Parse(s)

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"natter/server"
+	"natter/server/proxy"
 	calls "natter/server/relay"
-	"natter/server/web"
 )
 
 // turnPort is the default port of the relay (RFC 8656 §4).
@@ -153,7 +153,7 @@ func (o *options) relaySettings() error {
 		o.turnAddresses = append(o.turnAddresses, a)
 	}
 	var err error
-	if o.turnPeers, err = web.Prefixes(o.TurnPeers); err != nil {
+	if o.turnPeers, err = proxy.ParseNetworks(o.TurnPeers); err != nil {
 		return fmt.Errorf("turn_peers: %w", err)
 	}
 	first, last, ok := strings.Cut(o.TurnPorts, "-")

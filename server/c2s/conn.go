@@ -33,6 +33,8 @@ type conn struct {
 	partial []byte // input that is not yet a whole element
 	bye     bool   // the peer has closed its side of the stream
 	begun   bool   // the server's stream header is out
+	unsaid  bool   // a proxy, at remote, has yet to say who the client is
+	covered bool   // by TLS between the client and a proxy
 	free    bool   // the client's header named no content namespace (RFC 6120 §4.8.2)
 	lang    []byte // the stream's xml:lang, escaped
 
@@ -80,6 +82,11 @@ func (c *conn) run(direct bool) {
 // negotiate reads until a session is bound.
 func (c *conn) negotiate(direct bool, deadline time.Time) (err error) {
 	defer c.recover(&err)
+	if c.unsaid {
+		if err := c.announced(); err != nil {
+			return err
+		}
+	}
 	if direct {
 		if err := c.startTLS(nil, deadline); err != nil {
 			return err

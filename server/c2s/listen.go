@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"natter/server"
+	"natter/server/proxy"
 	"natter/stanza"
 )
 
@@ -23,6 +24,10 @@ type Server struct {
 	core   *server.Server
 	tls    *tls.Config
 	limits stanza.Limits // after login
+
+	// Proxies that begin connections with a PROXY header, on the listeners that begin
+	// without TLS and on those with it.
+	announcing, announcingDirect proxy.Networks
 
 	goroutines sync.WaitGroup
 	ctx        context.Context
@@ -50,6 +55,8 @@ func New(core *server.Server, cfg *tls.Config) *Server {
 		bosh:      make(map[string]*bosh),
 	}
 	c.limits.Bytes = core.Config.MaxStanza
+	c.announcing = announcing(core, "c2s")
+	c.announcingDirect = announcing(core, "c2s_tls")
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -94,14 +101,30 @@ func (c *Server) Serve(nc net.Conn, direct bool) {
 		tr = t
 	}
 	cn := c.newConn(tr, nc.RemoteAddr().String())
-	if ap, err := netip.ParseAddrPort(cn.remote); err == nil {
-		cn.addr = ap.Addr().Unmap()
+	cn.addr = addrOf(cn.remote)
+	proxies := c.announcing
+	if direct {
+		proxies = c.announcingDirect
+	}
+	if len(proxies) > 0 && proxies.Contains(cn.addr) {
+		// Until the header is there the client is nobody's: what comes by a proxy is not
+		// counted as the proxy's.
+		cn.unsaid, cn.addr = true, netip.Addr{}
 	}
 	if !c.admit(cn) {
 		nc.Close()
 		return
 	}
 	c.goroutines.Go(func() { cn.run(direct) })
+}
+
+// addrOf returns the address in that of a socket; the zero one for a pipe.
+func addrOf(remote string) netip.Addr {
+	ap, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
 }
 
 // newConn returns a connection before its first byte.
@@ -148,9 +171,7 @@ func (c *Server) grown(cn *conn) {
 	}
 	cn.early = false
 	c.early--
-	if c.waiting[cn.addr]--; c.waiting[cn.addr] <= 0 {
-		delete(c.waiting, cn.addr)
-	}
+	c.uncount(cn.addr)
 }
 
 func (c *Server) closed(cn *conn) {

@@ -118,7 +118,7 @@ func (c *conn) features(manage bool) []byte {
 	switch {
 	case c.login != nil && c.login.user == "":
 		ch := c.channel()
-		if c.sec == nil && c.via == nil && c.c2s.canTLS() { // over HTTP it is HTTP's (RFC 7395 §3.9)
+		if c.maySecure() {
 			b.WriteString("<starttls xmlns='" + nsTLS + "'>")
 			if !ch.Secure {
 				b.WriteString("<required/>")
@@ -156,9 +156,15 @@ func (c *conn) features(manage bool) []byte {
 	return []byte(b.String())
 }
 
+// maySecure reports whether STARTTLS has a place here: over HTTP it is HTTP's (RFC 7395
+// §3.9), and behind a proxy that has done it, the proxy's.
+func (c *conn) maySecure() bool {
+	return c.sec == nil && c.via == nil && !c.covered && c.c2s.canTLS()
+}
+
 // channel describes the connection to SASL.
 func (c *conn) channel() auth.Channel {
-	ch := auth.Channel{Addr: c.addr, Secure: c.sec != nil}
+	ch := auth.Channel{Addr: c.addr, Secure: c.sec != nil || c.covered, Proxied: c.covered}
 	if c.via != nil {
 		ch = c.via.channel()
 	}
@@ -182,7 +188,7 @@ func (c *conn) negotiateElement(t *server.Turn, st *stanza.Stanza, deadline time
 		if string(name) != "starttls" || c.login.user != "" {
 			return unsupported(st)
 		}
-		if c.sec != nil || c.via != nil || !c.c2s.canTLS() {
+		if !c.maySecure() {
 			// RFC 6120 §5.4.2.2: failure, then the stream ends.
 			c.stream.DeliverNonza(t, []byte("<failure xmlns='"+nsTLS+"'/>"))
 			c.stream.End(t, nil)

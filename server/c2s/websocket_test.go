@@ -267,6 +267,19 @@ func TestWebSocketControls(t *testing.T) {
 	r.closed(1001)
 }
 
+// offered makes a connection a WebSocket and returns the features of its stream.
+func offered(t testing.TB, r *raw, handshake string) string {
+	t.Helper()
+	r.in = bufio.NewReader(r.Conn)
+	fmt.Fprint(r.Conn, handshake)
+	if _, err := http.ReadResponse(r.in, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.text(openFrame)
+	r.expect(0x81, "<open ")
+	return r.expect(0x81, "<stream:features ")
+}
+
 // TestWebSocketLogin: SASL without TLS is for this machine, asked by its own name
 // and without a proxy between, or behind a proxy that is trusted and says https.
 func TestWebSocketLogin(t *testing.T) {
@@ -290,15 +303,7 @@ func TestWebSocketLogin(t *testing.T) {
 		{"… in the words of RFC 7239", []string{"Forwarded", `for="[2001:db8::1]:4711";proto=https`}, ">PLAIN<", "-PLUS"},
 		{"one that a stranger claims to be before the proxy", []string{"Forwarded", "for=127.0.0.1;proto=https, for=192.0.2.1;proto=http"}, "", "<mechanisms"},
 	} {
-		conn := dialTCP(t, site)
-		r := &raw{conn, t, bufio.NewReader(conn)}
-		fmt.Fprint(conn, handshake(row.header...))
-		if _, err := http.ReadResponse(r.in, nil); err != nil {
-			t.Fatal(err)
-		}
-		r.text(openFrame)
-		r.expect(0x81, "<open ")
-		f := r.expect(0x81, "<stream:features ")
+		f := offered(t, &raw{Conn: dialTCP(t, site), t: t}, handshake(row.header...))
 		if !strings.Contains(f, row.want) || strings.Contains(f, row.not) {
 			t.Errorf("%s: offered %s", row.name, f)
 		}

@@ -33,8 +33,8 @@ func newHTTPPipes(s *Server) *httpPipes {
 }
 
 func (p *httpPipes) serve() {
-	go p.http.Serve(c2s.WebListener(p.plain, nil, 1<<20))
-	go p.http.Serve(c2s.WebListener(p.tls, p.srv.Certs.Config("h2", "http/1.1"), 1<<20))
+	go p.http.Serve(c2s.WebListener(p.plain, c2s.WebOptions{Max: 1 << 20}))
+	go p.http.Serve(c2s.WebListener(p.tls, c2s.WebOptions{TLS: p.srv.Certs.Config("h2", "http/1.1"), Max: 1 << 20}))
 }
 
 func (p *httpPipes) close() {

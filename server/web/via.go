@@ -9,41 +9,6 @@ import (
 	"natter/server/c2s"
 )
 
-// Prefixes reads a list of addresses and networks as 10.0.0.0/8. The error names
-// the one that is neither.
-func Prefixes(list []string) ([]netip.Prefix, error) {
-	var prefixes []netip.Prefix
-	for _, s := range list {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			a, err := netip.ParseAddr(s)
-			if err != nil {
-				return nil, &prefixError{s}
-			}
-			p = netip.PrefixFrom(a, a.BitLen())
-		}
-		prefixes = append(prefixes, p)
-	}
-	return prefixes, nil
-}
-
-type prefixError struct{ what string }
-
-func (e *prefixError) Error() string {
-	return `"` + e.what + `" is neither an address nor a network such as 10.0.0.0/8`
-}
-
-// contains reports whether one of the networks holds the address.
-func contains(list []netip.Prefix, a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	for _, p := range list {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
 // forwarded are headers by which a proxy says that it asks for somebody else.
 var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
 
@@ -71,21 +36,45 @@ func peer(r *http.Request) netip.Addr {
 // connection is its own and it is one of the trusted; then the client is who the
 // last of them has seen.
 func (s *Site) via(r *http.Request) c2s.Via {
-	v := c2s.Via{Addr: peer(r), TLS: r.TLS}
+	header, announced := c2s.Announced(r.Context())
+	v := c2s.Via{Addr: peer(r), TLS: r.TLS, Proxied: header.TLS && r.TLS == nil}
 	said := proxied(r)
 	switch {
-	case said && v.Addr.IsValid() && contains(s.trusted, v.Addr):
-		hops := forwardedHops(r.Header)
-		for i := len(hops) - 1; i >= 0; i-- {
-			v.Addr, v.Proxied, v.TLS = hops[i].addr, hops[i].secure, nil
-			if !contains(s.trusted, hops[i].addr) {
-				break
-			}
+	case said && v.Addr.IsValid() && s.trusted.Contains(v.Addr):
+		v.TLS, v.Proxied = nil, false
+		if h, ok := s.client(r.Header); ok {
+			v.Addr, v.Proxied = h.addr, h.secure
 		}
-	case !said:
+	case !said && !announced:
 		v.Local = (!v.Addr.IsValid() || v.Addr.IsLoopback()) && loopbackName(r.Host)
 	}
 	return v
+}
+
+// client returns who the trusted proxies say that the client is. They write one kind of
+// header, and pass on from the client those that they do not know. So where two
+// kinds disagree, one of them may be the client's own word, and neither counts: ok
+// is false, and the request is the proxy's.
+func (s *Site) client(h http.Header) (c hop, ok bool) {
+	for _, hops := range [][]hop{forwardedHops(h), xForwardedHops(h), realIPHops(h)} {
+		if len(hops) == 0 {
+			continue
+		}
+		i := len(hops) - 1
+		for i > 0 && s.trusted.Contains(hops[i].addr) {
+			i--
+		}
+		switch said := hops[i]; {
+		case !ok, s.trusted.Contains(c.addr): // so far it was another proxy
+			c, ok = said, true
+		case s.trusted.Contains(said.addr):
+		case said.addr != c.addr:
+			return hop{}, false
+		default:
+			c.secure = c.secure && said.secure
+		}
+	}
+	return c, ok
 }
 
 // loopbackName reports whether a Host header names this machine to itself: what a
@@ -108,33 +97,36 @@ type hop struct {
 	secure bool // over https
 }
 
-// forwardedHops reads Forwarded (RFC 7239) or, without it, the X-Forwarded
-// headers; the last hop is the proxy next to us. A word that can't be read is a
-// hop of no address.
+// forwardedHops reads Forwarded (RFC 7239); the last hop is the proxy next to us. A
+// word that can't be read is a hop of no address.
 func forwardedHops(h http.Header) []hop {
 	var hops []hop
-	if list := h.Values("Forwarded"); len(list) > 0 {
-		for _, element := range splitList(list, ',') {
-			var p hop
-			for _, pair := range splitList([]string{element}, ';') {
-				name, value, _ := strings.Cut(pair, "=")
-				value = strings.Trim(strings.TrimSpace(value), `"`)
-				switch strings.ToLower(strings.TrimSpace(name)) {
-				case "for":
-					p.addr = nodeAddr(value)
-				case "proto":
-					p.secure = secureProto(value)
-				}
+	for _, element := range splitList(h.Values("Forwarded"), ',') {
+		var p hop
+		for _, pair := range splitList([]string{element}, ';') {
+			name, value, _ := strings.Cut(pair, "=")
+			value = strings.Trim(strings.TrimSpace(value), `"`)
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "for":
+				p.addr = nodeAddr(value)
+			case "proto":
+				p.secure = secureProto(value)
 			}
-			hops = append(hops, p)
 		}
-		return hops
+		hops = append(hops, p)
 	}
+	return hops
+}
+
+// xForwardedHops reads X-Forwarded-For and X-Forwarded-Proto, realIPHops X-Real-IP in
+// the place of the former, in the same way.
+func xForwardedHops(h http.Header) []hop { return namedHops(h, "X-Forwarded-For") }
+func realIPHops(h http.Header) []hop     { return namedHops(h, "X-Real-Ip") }
+
+func namedHops(h http.Header, name string) []hop {
+	var hops []hop
 	protos := splitList(h.Values("X-Forwarded-Proto"), ',')
-	from := splitList(h.Values("X-Forwarded-For"), ',')
-	if len(from) == 0 {
-		from = splitList(h.Values("X-Real-Ip"), ',')
-	}
+	from := splitList(h.Values(name), ',')
 	for i, a := range from {
 		p := hop{addr: nodeAddr(a)}
 		switch {

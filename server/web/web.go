@@ -7,19 +7,19 @@ package web
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"natter/server"
 	"natter/server/c2s"
+	"natter/server/proxy"
 )
 
 // Options say what Site serves besides a core and its clients.
 type Options struct {
 	Version     string         // of natter, for /metrics
-	MetricsFrom []netip.Prefix // who may read /metrics; nobody when empty
+	MetricsFrom proxy.Networks // who may read /metrics; nobody when empty
 }
 
 // Site is the handler of the HTTP and HTTPS listeners.
@@ -30,12 +30,12 @@ type Site struct {
 	started time.Time
 	muxes   map[string]*http.ServeMux // by host
 	health  health
-	trusted []netip.Prefix // proxies
+	trusted proxy.Networks // whose headers count
 
 	api         *apiState
 	draining    atomic.Bool
 	drained     chan struct{} // closed by Drain
-	metricsFrom atomic.Pointer[[]netip.Prefix]
+	metricsFrom atomic.Pointer[proxy.Networks]
 }
 
 // New returns the site of a server.
@@ -44,7 +44,7 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 	s.health.core = core
 	s.SetMetricsFrom(o.MetricsFrom)
 	var err error
-	if s.trusted, err = Prefixes(core.Config.TrustedProxies); err != nil {
+	if s.trusted, err = proxy.ParseNetworks(core.Config.TrustedProxies); err != nil {
 		core.Log.Error("trusted_proxies left out", "err", err) // cmd has checked them
 	}
 	for _, name := range core.Config.Domains {
@@ -99,10 +99,11 @@ func (s *Site) Drain() {
 }
 
 // SetMetricsFrom changes who may read /metrics.
-func (s *Site) SetMetricsFrom(from []netip.Prefix) { s.metricsFrom.Store(&from) }
+func (s *Site) SetMetricsFrom(from proxy.Networks) { s.metricsFrom.Store(&from) }
 
 // mayRead reports whether the request comes from where metrics may be read.
 func (s *Site) mayRead(r *http.Request) bool {
 	a := peer(r)
-	return a.IsValid() && !proxied(r) && contains(*s.metricsFrom.Load(), a)
+	_, announced := c2s.Announced(r.Context())
+	return a.IsValid() && !announced && !proxied(r) && s.metricsFrom.Load().Contains(a)
 }
