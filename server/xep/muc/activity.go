@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,8 +15,37 @@ const activityHours = 24
 
 // activity counts a room's messages hour by hour, as XEP-0502 §5 has it.
 type activity struct {
-	hours [activityHours + 1]int32 // the first is the one that is under way
-	hour  int64                    // … its number since 1970; 0 for none yet
+	hours    [activityHours + 1]int32 // the first is the one that is under way
+	hour     int64                    // … its number since 1970; 0 for none yet
+	unstored bool                     // there is more in hours than in the room's document
+	stored   int64                    // the hour that was under way when that was written
+}
+
+// savedActivity is activity in the room's document.
+type savedActivity struct {
+	Hour  int64   `json:",omitempty"`
+	Hours []int32 `json:",omitempty"` // without the zeros at the end
+}
+
+// saved is what is stored now.
+func (a *activity) saved() savedActivity {
+	a.unstored, a.stored = false, a.hour
+	n := len(a.hours)
+	for n > 0 && a.hours[n-1] == 0 {
+		n--
+	}
+	return savedActivity{a.hour, slices.Clone(a.hours[:n])}
+}
+
+func (a *activity) restore(s savedActivity) {
+	copy(a.hours[:], s.Hours)
+	a.hour, a.stored = s.Hour, s.Hour
+}
+
+// due reports whether the counters are to be stored for their own sake: once an hour,
+// and before the room is let go.
+func (a *activity) due(now time.Time, leaving bool) bool {
+	return a.unstored && (leaving || now.Unix()/3600 != a.stored)
 }
 
 // shift brings the counters up to now.
@@ -37,20 +67,17 @@ func (a *activity) count(now time.Time, st *stanza.Stanza) {
 	}
 	a.shift(now)
 	a.hours[0]++
+	a.unstored = true
 }
 
-// perHour is the number of messages an hour; false while there is nothing to count
-// from.
-func (a *activity) perHour(now time.Time) (float64, bool) {
-	if a.hour == 0 {
-		return 0, false
-	}
+// perHour is the number of messages an hour.
+func (a *activity) perHour(now time.Time) float64 {
 	a.shift(now)
 	sum := 0
 	for _, n := range a.hours[1:] {
 		sum += int(n)
 	}
-	return float64(sum) / activityHours, true
+	return float64(sum) / activityHours
 }
 
 // addActivity adds the field to what is said of rooms that anybody may find and
@@ -60,7 +87,6 @@ func (r *room) addActivity(f *forms.Form, now time.Time) {
 	if !c.Persistent || !c.Public || c.MembersOnly || c.Password != "" {
 		return
 	}
-	if n, ok := r.activity.perHour(now); ok {
-		f.Add("text-single", "{urn:xmpp:muc-activity}message-activity", "Messages per hour", strconv.FormatFloat(n, 'f', 2, 64))
-	}
+	n := strconv.FormatFloat(r.activity.perHour(now), 'f', 2, 64)
+	f.Add("text-single", "{urn:xmpp:muc-activity}message-activity", "Messages per hour", n)
 }

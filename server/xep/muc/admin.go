@@ -133,7 +133,6 @@ func (x *exchange) administer(r *room, q *server.IQ) error {
 	if len(r.affs)+added > x.svc.srv.Config.RoomAffiliations {
 		return stanza.ResourceConstraint("the room's lists are full; take somebody off them first")
 	}
-	b := new(store.Batch)
 	changed := false
 	for _, d := range demands {
 		if d.isRole {
@@ -141,12 +140,12 @@ func (x *exchange) administer(r *room, q *server.IQ) error {
 			continue
 		}
 		changed = true
-		r.setAffiliation(x, b, d, actor)
+		r.setAffiliation(x, d, actor)
 	}
 	if !changed || r.gone {
 		return x.reply(q, nil)
 	}
-	return r.commit(x, q, b, nil)
+	return r.commit(x, q, new(store.Batch), nil)
 }
 
 // demands reads the items of a request.
@@ -189,7 +188,8 @@ func (r *room) demands(q *server.IQ) ([]demand, error) {
 				if _, _, err := r.addressOf(d.nick); err != nil {
 					return nil, err
 				}
-				if by, ok := r.reserve[d.nick]; ok && by != d.bare.String() {
+				twice := slices.ContainsFunc(list, func(o demand) bool { return o.nick == d.nick && o.bare != d.bare })
+				if by, ok := r.reserve[d.nick]; ok && by != d.bare.String() || twice {
 					return nil, stanza.Conflict("that nick is reserved for somebody else")
 				}
 			}
@@ -281,58 +281,55 @@ func (r *room) setRole(x *exchange, oc *occupant, to role, actor, reason string)
 	}
 }
 
-// setAffiliation changes what a bare JID is to the room, and what follows from it
-// for those in the room (§9, §10): a ban, or who may not be there any more, takes
-// them out; a new affiliation brings its role.
-func (r *room) setAffiliation(x *exchange, b *store.Batch, d demand, actor string) {
-	bare := d.bare.String()
-	st, was := r.affs[bare], r.affiliation(d.bare)
+// setAffiliation changes what a bare JID is to the room (§9, §10).
+func (r *room) setAffiliation(x *exchange, d demand, actor string) {
+	bare, was := d.bare.String(), r.affiliation(d.bare)
+	st := r.standing(bare)
 	st.Affiliation, st.Reason = d.aff, ""
 	if d.aff == outcast {
 		st.Reason = d.reason
 	}
 	if d.named || d.aff <= none { // §9.5: a member loses its nick with its membership
-		if r.reserve[st.Nick] == bare {
-			delete(r.reserve, st.Nick)
-		}
 		st.Nick = ""
-		if d.named && d.nick != "" && d.aff > none {
+		if d.aff > none {
 			st.Nick = d.nick
-			r.reserve[d.nick] = bare
 		}
 	}
-	if d.aff == none && len(st.Hats) == 0 {
-		delete(r.affs, bare)
-	} else {
-		r.affs[bare] = st
-	}
-	r.putStanding(b, bare)
-	mav := r.newVersion(bare, was, d.aff)
+	r.setStanding(bare, st)
+	r.affect(x, d, was, actor)
+}
+
+// affect tells of an affiliation that was another, and does what follows from it for
+// those in the room: a ban, or who may not be there any more, takes them out; a new
+// affiliation brings its role.
+func (r *room) affect(x *exchange, d demand, was affiliation, actor string) {
+	is := r.affiliation(d.bare) // which of a domain that is banned is not none
+	mav := r.newVersion(d.bare.String(), was, is)
 	occupants := r.byBare(d.bare)
 	for _, oc := range occupants {
 		before := oc.role
-		oc.aff, oc.cached = d.aff, [2][]byte{}
+		oc.aff, oc.cached = is, [2][]byte{}
 		ch := &change{actor: actor, reason: d.reason, mav: mav}
 		switch {
-		case d.aff == outcast: // §9.1
+		case is == outcast: // §9.1
 			ch.statuses = []string{statusBanned}
 			r.remove(x, oc, ch)
 			continue
-		case r.config.MembersOnly && d.aff < member: // §9.4
+		case r.config.MembersOnly && is < member: // §9.4
 			ch.statuses = []string{statusAffiliation}
 			r.remove(x, oc, ch)
 			continue
 		}
-		if was != d.aff {
-			oc.role = roleAfter(oc.role, was, d.aff, r.config.Moderated)
+		if was != is {
+			oc.role = roleAfter(oc.role, was, is, r.config.Moderated)
 		}
 		r.tellAs(x, oc, ch, before)
 		for _, c := range oc.clients {
 			r.note(x, c)
 		}
 	}
-	if len(occupants) == 0 && was != d.aff {
-		r.tellChange(x, bare, d, mav)
+	if len(occupants) == 0 && was != is {
+		r.tellChange(x, d, is, mav)
 	}
 }
 
@@ -352,20 +349,25 @@ func roleAfter(r role, from, to affiliation, moderated bool) role {
 	return r
 }
 
-// tellChange tells everybody who knows real addresses that the affiliation of
-// somebody changed who is not there (§9.3, §10.3; XEP-0463 §4.2.2).
-func (r *room) tellChange(x *exchange, bare string, d demand, mav []byte) {
-	b := append([]byte("<x xmlns='"+nsUser+"'>"), mav...)
-	b = stanza.AppendOpen(b, "item", "affiliation", d.aff.String(), "jid", bare, "nick", d.nick, "role", "none")
-	if d.reason != "" {
-		b = stanza.AppendElement(b, "reason", d.reason)
-	}
-	b = append(b, "</item></x>"...)
-	w := r.fromRoom("").with(b)
+// tellChange tells everybody who may know it that the affiliation of somebody changed
+// who is not there (§9.3, §10.3; XEP-0463 §4.2.2).
+func (r *room) tellChange(x *exchange, d demand, is affiliation, mav []byte) {
+	var wires [owner + 1]wire
 	for _, c := range r.clients {
-		if mayList(c.oc.aff, d.aff, r.config.Whois == "anyone") || c.oc.aff >= admin {
-			x.give(c, w)
+		if !r.mayVersion(c.oc.aff) {
+			continue
 		}
+		shown := shownAs(c.oc.aff, is)
+		w := &wires[shown]
+		if w.head == nil {
+			b := append([]byte("<x xmlns='"+nsUser+"'>"), mav...)
+			b = stanza.AppendOpen(b, "item", "affiliation", shown.String(), "jid", d.bare.String(), "nick", d.nick, "role", "none")
+			if d.reason != "" && shown == is {
+				b = stanza.AppendElement(b, "reason", d.reason)
+			}
+			*w = r.fromRoom("").with(append(b, "</item></x>"...))
+		}
+		x.give(c, *w)
 	}
 }
 

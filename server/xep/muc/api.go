@@ -81,10 +81,13 @@ func (r *room) postAs(x *exchange, p server.RoomPost, then func(*server.Turn, se
 	l := line{id: x.svc.srv.Store.NextID(), at: time.Now(), nick: p.As, bare: from.Bare().String()}
 	l.wire = wireOf(st, attr, nil, nil, r.appendStanzaID(appendOccupantID(nil, r.occupantID(l.bare)), l.id))
 	r.activity.count(l.at, st)
-	refused = r.send(x, &server.Origin{}, st, l, func(x *exchange) {
-		m := l.message()
-		x.after = append(x.after, func(t *server.Turn) { then(t, m, nil) })
-	}, func(t *server.Turn, e *stanza.Error) { then(t, server.RoomMessage{}, e) })
+	refused = r.send(x, &server.Origin{}, st, l, deed{
+		then: func(x *exchange) {
+			m := l.message()
+			x.after = append(x.after, func(t *server.Turn) { then(t, m, nil) })
+		},
+		fail: func(t *server.Turn, e *stanza.Error) { then(t, server.RoomMessage{}, e) },
+	})
 	if refused != nil {
 		return refused
 	}

@@ -1,9 +1,8 @@
 package muc
 
 import (
+	"maps"
 	"slices"
-
-	"natter/server/store"
 )
 
 // extras is what a room keeps beyond its configuration.
@@ -23,11 +22,15 @@ func sameConfig(a, b *config) bool {
 	return true
 }
 
-// allStandings is a batch with all that the room has of bare JIDs.
-func (r *room) allStandings() *store.Batch {
-	b := new(store.Batch)
-	for bare := range r.affs {
-		r.putStanding(b, bare)
-	}
-	return b
+// clone returns a copy that shares nothing that is ever changed in place.
+func (e *extras) clone() extras {
+	c := *e
+	c.Hats, c.Tokens = slices.Clone(e.Hats), slices.Clone(e.Tokens)
+	return c
+}
+
+// differs reports whether what is announced with status 104 is different.
+func (e *extras) differs(o *extras) bool {
+	return !slices.Equal(e.Hats, o.Hats) || !slices.Equal(e.Avatar, o.Avatar) ||
+		e.Mentions.Count != o.Mentions.Count || !maps.Equal(e.Mentions.Who, o.Mentions.Who)
 }

@@ -69,7 +69,7 @@ type hatCommand struct {
 	name, label string
 	least       affiliation
 	form        func(r *room) *forms.Form // nil for one that takes no form
-	do          func(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Error
+	do          func(x *exchange, r *room, f *forms.Form) *stanza.Error
 	result      func(r *room) []byte
 }
 
@@ -200,11 +200,10 @@ func (x *exchange) command(r *room, q *server.IQ) error {
 	case f.Type != "submit":
 		return stanza.BadRequest("a form comes back with type submit or cancel")
 	}
-	b := new(store.Batch)
-	if refused := c.do(x, r, b, f); refused != nil {
+	if refused := c.do(x, r, f); refused != nil {
 		return refused
 	}
-	return r.commit(x, q, b, commandOf(node, "completed", nil))
+	return r.commit(x, q, new(store.Batch), commandOf(node, "completed", nil))
 }
 
 // commandOf is an answer to a command. All commands have one step, so that the
@@ -217,7 +216,7 @@ func commandOf(node, status string, content []byte) []byte {
 	return stanza.AppendClose(append(b, content...), "command")
 }
 
-func createHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Error {
+func createHat(x *exchange, r *room, f *forms.Form) *stanza.Error {
 	h := hat{URI: f.Get("hats#uri"), Title: f.Get("hats#title"), Hue: f.Get("hats#hue")}
 	if h.URI == "" || h.Title == "" || len(h.URI) > maxHatURI || len(h.Title) > maxHatURI {
 		return stanza.NotAcceptable("a hat has a title and a URI of up to 255 bytes")
@@ -243,7 +242,7 @@ func createHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Erro
 	return nil
 }
 
-func destroyHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Error {
+func destroyHat(x *exchange, r *room, f *forms.Form) *stanza.Error {
 	uri := f.Get("hats#uri")
 	i := r.hat(uri)
 	if i < 0 {
@@ -253,7 +252,7 @@ func destroyHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Err
 	r.extras.Hats = slices.Delete(r.extras.Hats, i, i+1)
 	for _, bare := range sortedKeys(r.affs) {
 		if slices.Contains(r.affs[bare].Hats, uri) {
-			r.takeOff(b, bare, uri)
+			r.takeOff(bare, uri)
 		}
 	}
 	r.hatsChanged(x)
@@ -276,16 +275,14 @@ func (r *room) wearer(f *forms.Form) (bare, uri string, _ *stanza.Error) {
 	return j.Bare().String(), uri, nil
 }
 
-func assignHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Error {
+func assignHat(x *exchange, r *room, f *forms.Form) *stanza.Error {
 	bare, uri, err := r.wearer(f)
 	if err != nil {
 		return err
 	}
-	st, known := r.affs[bare]
-	if !known {
-		if st.Affiliation = none; len(r.affs) >= x.svc.srv.Config.RoomAffiliations {
-			return stanza.ResourceConstraint("the room's lists are full")
-		}
+	st := r.standing(bare)
+	if _, known := r.affs[bare]; !known && len(r.affs) >= x.svc.srv.Config.RoomAffiliations {
+		return stanza.ResourceConstraint("the room's lists are full")
 	}
 	if slices.Contains(st.Hats, uri) {
 		return nil
@@ -294,13 +291,12 @@ func assignHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Erro
 		return stanza.ResourceConstraint("nobody wears more hats than that")
 	}
 	st.Hats = append(slices.Clone(st.Hats), uri)
-	r.affs[bare] = st
-	r.putStanding(b, bare)
+	r.setStanding(bare, st)
 	r.showHats(x, uri)
 	return nil
 }
 
-func unassignHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Error {
+func unassignHat(x *exchange, r *room, f *forms.Form) *stanza.Error {
 	bare, uri, err := r.wearer(f)
 	if err != nil {
 		return err
@@ -309,7 +305,7 @@ func unassignHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Er
 		return stanza.ItemNotFound("that hat is not worn by them")
 	}
 	wearers := r.wearers(uri)
-	r.takeOff(b, bare, uri)
+	r.takeOff(bare, uri)
 	for _, oc := range wearers {
 		if oc.bare.String() == bare {
 			oc.cached = [2][]byte{}
@@ -319,15 +315,10 @@ func unassignHat(x *exchange, r *room, b *store.Batch, f *forms.Form) *stanza.Er
 	return nil
 }
 
-func (r *room) takeOff(b *store.Batch, bare, uri string) {
-	st := r.affs[bare]
+func (r *room) takeOff(bare, uri string) {
+	st := r.standing(bare)
 	st.Hats = slices.DeleteFunc(slices.Clone(st.Hats), func(u string) bool { return u == uri })
-	if len(st.Hats) == 0 && st.Affiliation == none {
-		delete(r.affs, bare)
-	} else {
-		r.affs[bare] = st
-	}
-	r.putStanding(b, bare)
+	r.setStanding(bare, st)
 }
 
 // wearers are the occupants who wear a hat.

@@ -16,7 +16,7 @@ type line struct {
 	bare string // who sent it
 	wire wire
 
-	subject bool // it sets the subject
+	passing bool // those who enter are not told of it
 }
 
 func (l *line) size() int { return len(l.wire.head) + len(l.wire.tail) + len(l.nick) + 64 }

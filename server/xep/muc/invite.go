@@ -2,7 +2,6 @@ package muc
 
 import (
 	"natter/server"
-	"natter/server/store"
 	"natter/server/xep/forms"
 	"natter/stanza"
 )
@@ -96,10 +95,11 @@ func (r *room) invite(x *exchange, o *server.Origin, st *stanza.Stanza, u stanza
 	if len(r.affs)+len(guests) > x.svc.srv.Config.RoomAffiliations && r.config.MembersOnly {
 		return stanza.ResourceConstraint("the room's lists are full; take somebody off them first")
 	}
-	b := new(store.Batch)
+	made := false
 	for _, g := range guests {
 		if r.config.MembersOnly && r.affiliation(g.jid) == none {
-			r.setAffiliation(x, b, demand{bare: g.jid.Bare(), aff: member}, c.oc.nick)
+			made = true
+			r.setAffiliation(x, demand{bare: g.jid.Bare(), aff: member}, c.oc.nick)
 		}
 		m := append([]byte("<x xmlns='"+nsUser+"'>"), g.element...)
 		if r.config.Password != "" {
@@ -115,8 +115,8 @@ func (r *room) invite(x *exchange, o *server.Origin, st *stanza.Stanza, u stanza
 		}
 		r.invited[g.jid.Bare().String()] = c.oc.bare
 	}
-	if !b.Empty() {
-		r.save(x, b)
+	if made {
+		r.save(x)
 	}
 	return nil
 }

@@ -15,6 +15,9 @@ import (
 // room under that address (§7.2), or wants to be told everything again. created
 // says that it was made for them.
 func (r *room) join(x *exchange, o *server.Origin, nick string, st *stanza.Stanza, muc stanza.Child, created bool) *stanza.Error {
+	if r.ending {
+		return errEnding()
+	}
 	now := time.Now()
 	bare := o.JID.Bare()
 	old := r.byJID[o.JID.String()]

@@ -21,7 +21,7 @@ func (r *room) groupchat(x *exchange, o *server.Origin, st *stanza.Stanza) *stan
 		if oc.role < moderator && !(r.config.ChangeSubject && oc.role >= participant) {
 			return stanza.Forbidden("only moderators may change the subject") // §8.1
 		}
-		return r.broadcast(x, c, o, st, true)
+		return r.broadcast(x, c, o, st, deed{subject: true})
 	}
 	switch {
 	case oc.role < participant: // §7.4
@@ -35,7 +35,7 @@ func (r *room) groupchat(x *exchange, o *server.Origin, st *stanza.Stanza) *stan
 	if retracted, err := r.retraction(x, c, o, st); retracted || err != nil {
 		return err
 	}
-	return r.broadcast(x, c, o, st, false)
+	return r.broadcast(x, c, o, st, deed{})
 }
 
 // isSubject reports whether a message sets the subject: it has a <subject/> and no
@@ -93,7 +93,7 @@ func (r *room) forged(st *stanza.Stanza) []stanza.Span {
 
 // broadcast sends a message of an occupant's to everybody: at once, or in a room
 // with an archive when it is stored there, in order.
-func (r *room) broadcast(x *exchange, c *client, o *server.Origin, st *stanza.Stanza, subject bool) *stanza.Error {
+func (r *room) broadcast(x *exchange, c *client, o *server.Origin, st *stanza.Stanza, d deed) *stanza.Error {
 	l := line{id: x.svc.srv.Store.NextID(), at: time.Now(), nick: c.oc.nick, bare: c.oc.bare.String()}
 	tail := r.appendStanzaID(appendOccupantID(nil, c.oc.id), l.id)
 	l.wire = wireOf(st, c.oc.attr, o.Lang, r.forged(st), tail)
@@ -101,7 +101,7 @@ func (r *room) broadcast(x *exchange, c *client, o *server.Origin, st *stanza.St
 		r.activity.count(l.at, st)
 	}
 	var said []byte
-	if l.subject = subject; subject {
+	if d.subject {
 		for e := range st.All() {
 			if st.ChildIs(e, stanza.NSClient, "subject") {
 				said = st.Detach(said, e)
@@ -109,22 +109,40 @@ func (r *room) broadcast(x *exchange, c *client, o *server.Origin, st *stanza.St
 		}
 	}
 	origin, kept := *o, st.Clone()
-	return r.send(x, o, st, l, func(x *exchange) {
-		if subject {
-			r.setSubject(x, l, said)
-		}
-	}, func(t *server.Turn, e *stanza.Error) { r.svc.srv.Bounce(t, &origin, kept, e) })
+	d.fail = func(t *server.Turn, e *stanza.Error) { r.svc.srv.Bounce(t, &origin, kept, e) }
+	if d.subject {
+		d.then = func(x *exchange) { r.setSubject(x, l, said) }
+	}
+	return r.send(x, o, st, l, d)
 }
 
-// send lets a message out to everybody, and to the archive. then runs as it goes
-// out, with the room locked, fail without when it cannot be stored after all; an
-// error that is returned is told to neither.
-func (r *room) send(x *exchange, o *server.Origin, st *stanza.Stanza, l line, then func(*exchange), fail func(*server.Turn, *stanza.Error)) *stanza.Error {
+// deed is what a message does beside being said.
+type deed struct {
+	subject bool                              // it sets the subject
+	buried  uint64                            // the message it takes back, which is replaced in the archive
+	grave   []byte                            // … by this
+	then    func(*exchange)                   // runs as it goes out, with the room locked; nil for nothing
+	fail    func(*server.Turn, *stanza.Error) // runs without, when it cannot be stored after all
+}
+
+// send lets a message out to everybody, and to the archive. An error that is returned
+// is not told to d.fail.
+func (r *room) send(x *exchange, o *server.Origin, st *stanza.Stanza, l line, d deed) *stanza.Error {
+	if r.ending {
+		return errEnding()
+	}
+	// The subject is told for itself, as the last of a join; what is taken back, not at all.
+	l.passing = d.subject || d.buried != 0
 	out := func(x *exchange) {
 		r.say(x, l)
-		then(x)
+		if d.buried != 0 {
+			r.history.remove(d.buried)
+		}
+		if d.then != nil {
+			d.then(x)
+		}
 	}
-	if !r.config.Archive {
+	if !r.config.Archive && d.buried == 0 {
 		if r.queue.empty() {
 			out(x)
 			return nil
@@ -139,14 +157,19 @@ func (r *room) send(x *exchange, o *server.Origin, st *stanza.Stanza, l line, th
 	i.run = func(x *exchange, err error) {
 		if err != nil {
 			x.after = append(x.after, func(t *server.Turn) {
-				fail(t, stanza.ResourceConstraint("the message could not be stored; try again later"))
+				d.fail(t, stanza.ResourceConstraint("the message could not be stored; try again later"))
 			})
 			return
 		}
 		out(x)
 	}
 	b := new(store.Batch)
-	b.Append(r.record(l, st))
+	if r.config.Archive {
+		b.Append(r.record(l, st))
+	}
+	if d.buried != 0 {
+		b.Replace(d.buried, d.grave, "")
+	}
 	r.queue.put(i)
 	if err := x.t.Commit(b, func(_ *server.Turn, err error) { r.done(i, err) }); err != nil {
 		r.queue.drop(i)
@@ -160,8 +183,8 @@ func (r *room) say(x *exchange, l line) {
 	for _, c := range r.clients {
 		x.give(c, l.wire)
 	}
-	if !l.subject {
-		r.history.add(l) // a subject is told for itself, as the last of a join
+	if !l.passing {
+		r.history.add(l)
 	}
 	r.used = l.at
 	r.watch(l)
@@ -190,7 +213,7 @@ func (r *room) appendStanzaID(b []byte, id uint64) []byte {
 // setSubject keeps a subject that was told to everybody.
 func (r *room) setSubject(x *exchange, l line, elements []byte) {
 	r.subject = subject{Elements: elements, Nick: l.nick, At: l.at}
-	r.save(x, nil)
+	r.save(x)
 }
 
 // private handles a message for one occupant (§7.5).

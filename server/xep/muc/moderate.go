@@ -42,11 +42,15 @@ func (r *room) retraction(x *exchange, c *client, o *server.Origin, st *stanza.S
 			if c := r.byJID[jid.String()]; c == nil || r.gone {
 				err = stanza.NotAcceptable("you are not in the room any more")
 			} else {
+				var d deed
 				if found {
-					r.bury(y, rec, st.IDString(), nil)
+					d.buried = rec.ID
+					d.grave, err = tombstone(&rec, kept.IDString(), nil, time.Now())
 				}
-				if refused := r.broadcast(y, c, &origin, kept, false); refused != nil {
-					err = refused
+				if err == nil {
+					if refused := r.broadcast(y, c, &origin, kept, d); refused != nil {
+						err = refused
+					}
 				}
 			}
 			r.mu.Unlock()
@@ -68,27 +72,22 @@ func (s *service) record(t *server.Turn, r *room, id uint64) (store.Record, bool
 	return rec, ok && rec.Owners[1] == r.jid.String(), err
 }
 
-// bury replaces a message in the archive by a tombstone (XEP-0424 §4.2, XEP-0425
-// §5), and takes it from what is told to those who enter.
-func (r *room) bury(x *exchange, rec store.Record, id string, moderated []byte) {
-	grave, err := tombstone(&rec, id, moderated, time.Now())
-	if err != nil {
-		r.svc.srv.Log.Error("no tombstone made", "room", r.jid.String(), "err", err)
-		return
-	}
-	r.history.remove(rec.ID)
-	b := new(store.Batch)
-	b.Replace(rec.ID, grave, "")
-	r.hand(x, b, nil)
+// errTakenBack is what those are told who take back what is no more.
+func errTakenBack() *stanza.Error {
+	return stanza.ItemNotFound("that message has been taken back already")
 }
 
-// tombstone is a message with nothing left in it but whose it was.
+// tombstone is what is left of a message in the archive (XEP-0424 §4.2, XEP-0425 §5):
+// whose it was. id is of the message that took it back.
 func tombstone(rec *store.Record, id string, moderated []byte, now time.Time) ([]byte, error) {
 	st, err := stanza.Parse(rec.Stanza, stanza.Limits{Bytes: len(rec.Stanza) + 1})
 	if err != nil {
 		return nil, err
 	}
 	b := stanza.AppendOpen(nil, "message", "xmlns", stanza.NSClient, "type", "groupchat", "from", st.FromString(), "id", st.IDString())
+	if _, ok := st.Child(nsRetract, "retracted"); ok {
+		return nil, errTakenBack()
+	}
 	for c := range st.All() {
 		if ns := string(st.Space(c)); ns == nsOccupant || ns == nsSID && string(st.Local(c)) == "stanza-id" {
 			b = st.Detach(b, c)
@@ -148,20 +147,25 @@ func (r *room) moderated(t *server.Turn, k *server.IQ, id uint64, raw string, by
 	}
 	news := stanza.AppendOpen(nil, "retract", "xmlns", nsRetract, "id", raw)
 	news = append(append(news, m...), "</retract>"...)
+	own := server.NewID()
+	grave, err := tombstone(&rec, own, m, time.Now())
+	if err != nil {
+		return err
+	}
 	x := &exchange{t: t, svc: r.svc}
 	r.mu.Lock()
 	if r.gone {
 		r.mu.Unlock()
 		return stanza.ItemNotFound("the room is gone")
 	}
-	own := server.NewID()
-	r.bury(x, rec, own, m)
 	l := line{id: r.svc.srv.Store.NextID(), at: time.Now()}
 	l.wire = r.fromRoom("groupchat").with(r.appendStanzaID(news, l.id))
 	l.wire.tail = append([]byte("' id='"+own), l.wire.tail...)
-	refused := r.send(x, &server.Origin{}, nil, l, func(x *exchange) {
-		x.after = append(x.after, func(t *server.Turn) { k.Reply(t, nil) })
-	}, func(t *server.Turn, e *stanza.Error) { k.Fail(t, e) })
+	refused := r.send(x, &server.Origin{}, nil, l, deed{
+		buried: rec.ID, grave: grave,
+		then: func(x *exchange) { x.after = append(x.after, func(t *server.Turn) { k.Reply(t, nil) }) },
+		fail: func(t *server.Turn, e *stanza.Error) { k.Fail(t, e) },
+	})
 	r.mu.Unlock()
 	x.end()
 	if refused != nil {

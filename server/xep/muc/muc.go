@@ -224,6 +224,11 @@ func (r *room) failed(x *exchange, c *client, st *stanza.Stanza) {
 	}
 }
 
+// errEnding is what those are told who do something in a room that is being destroyed.
+func errEnding() *stanza.Error {
+	return stanza.ResourceConstraint("the room is being destroyed; try again later")
+}
+
 // asStanzaError is what an error means to who asked.
 func asStanzaError(err error) *stanza.Error {
 	if e, ok := err.(*stanza.Error); ok {
@@ -295,9 +300,13 @@ func (s *service) answer(q *server.IQ) error {
 		err = r.relay(x, q)
 	} else {
 		key := request{q.Stanza.Type, string(q.Stanza.Space(q.Payload)), string(q.Stanza.Local(q.Payload))}
-		if h := s.iq[key]; h == nil {
+		switch h := s.iq[key]; {
+		case h == nil:
 			err = stanza.ServiceUnavailable("a room does not answer that")
-		} else {
+		case changes(key):
+			r.used = time.Now()
+			err = r.try(x, q, h)
+		default:
 			r.used = time.Now()
 			err = h(x, r, q)
 		}

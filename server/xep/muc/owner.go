@@ -182,31 +182,25 @@ func (x *exchange) abandon(r *room, q *server.IQ) error {
 	return x.finish(r, q, []byte("<destroy><reason>The room was not configured.</reason></destroy>"))
 }
 
-// finish takes everybody out and the room off the store.
+// finish takes the room off the store, and then everybody out. Nobody enters or says
+// anything meanwhile.
 func (x *exchange) finish(r *room, q *server.IQ, element []byte) error {
-	for len(r.clients) > 0 {
-		oc := r.clients[0].oc
-		oc.aff = none // §10.9
-		for _, c := range oc.clients {
-			x.give(c, r.presence(oc, &change{unavailable: true, destroy: element}, false, true))
+	r.ending = true
+	b := new(store.Batch)
+	r.deleteAll(b)
+	return r.fly(x, q, b, nil, func(x *exchange) {
+		for len(r.clients) > 0 {
+			oc := r.clients[0].oc
+			oc.aff = none // §10.9
+			for _, c := range oc.clients {
+				x.give(c, r.presence(oc, &change{unavailable: true, destroy: element}, false, true))
+			}
+			for len(oc.clients) > 0 {
+				r.dropClient(x, oc.clients[0])
+			}
 		}
-		for len(oc.clients) > 0 {
-			r.dropClient(x, oc.clients[0])
+		if !r.gone {
+			r.svc.drop(r)
 		}
-	}
-	b, done := x.svc.destroy(x, r)
-	k := q.Keep()
-	err := x.t.Commit(b, func(t *server.Turn, err error) {
-		done(t, err)
-		if err != nil {
-			k.Fail(t, err)
-			return
-		}
-		k.Reply(t, nil)
 	})
-	if err != nil {
-		done(x.t, err)
-		return err
-	}
-	return server.Pending
 }

@@ -84,9 +84,8 @@ func (x *exchange) register(r *room, q *server.IQ) error {
 	if _, known := r.affs[bare.String()]; !known && len(r.affs) >= x.svc.srv.Config.RoomAffiliations {
 		return stanza.ResourceConstraint("the room's lists are full")
 	}
-	b := new(store.Batch)
-	r.setAffiliation(x, b, demand{bare: bare, aff: max(aff, member), nick: nick, named: true}, "")
-	return r.commit(x, q, b, nil)
+	r.setAffiliation(x, demand{bare: bare, aff: max(aff, member), nick: nick, named: true}, "")
+	return r.commit(x, q, new(store.Batch), nil)
 }
 
 // unregister gives up the nick, and a membership.
@@ -96,10 +95,9 @@ func (x *exchange) unregister(r *room, q *server.IQ) error {
 	if aff == member {
 		aff = none
 	}
-	b := new(store.Batch)
-	r.setAffiliation(x, b, demand{bare: bare, aff: aff, named: true}, "")
+	r.setAffiliation(x, demand{bare: bare, aff: aff, named: true}, "")
 	if r.gone {
 		return x.reply(q, nil)
 	}
-	return r.commit(x, q, b, nil)
+	return r.commit(x, q, new(store.Batch), nil)
 }

@@ -25,8 +25,13 @@ type room struct {
 	mu      sync.Mutex
 	gone    bool // let go or destroyed: look it up again
 	used    time.Time
-	storing atomic.Int32 // changes on their way to the store
-	dirty   atomic.Bool  // what the store has is not up to date
+	storing atomic.Int32    // changes on their way to the store
+	dirty   atomic.Bool     // the store has refused something that is to be there
+	owed    bool            // something is to be stored when the trial is over
+	unsaved map[string]bool // bare JIDs whose standing goes with the next document
+	trial   *trial          // a request that changes the room is being carried out
+	waiting []waiting       // … and others are to be, after it
+	ending  bool            // it is being destroyed
 
 	config  config
 	creator string // bare JID
@@ -34,6 +39,7 @@ type room struct {
 	locked  bool // until its owner has configured it (§10.1.1)
 	subject subject
 	affs    map[string]standing // by bare JID
+	removed map[string]uint64   // those that are none again, with the version since which
 	reserve map[string]string   // bare JIDs by the nick they have registered (§7.10)
 
 	nicks   map[string]*occupant
@@ -57,6 +63,18 @@ type standing struct {
 	Nick        string   `json:",omitempty"` // reserved
 	Reason      string   `json:",omitempty"`
 	Hats        []string `json:",omitempty"` // URIs (XEP-0317)
+	Since       uint64   `json:",omitempty"` // the version in which the affiliation was changed (XEP-0463)
+}
+
+// empty reports whether there is nothing to keep in it but the version.
+func (st *standing) empty() bool { return st.Affiliation == none && len(st.Hats) == 0 }
+
+// standing returns what the room keeps of a bare JID.
+func (r *room) standing(bare string) standing {
+	if st, ok := r.affs[bare]; ok {
+		return st
+	}
+	return standing{Affiliation: none, Since: r.removed[bare]}
 }
 
 func (s *service) newRoom(name string) *room {
@@ -67,8 +85,9 @@ func (s *service) newRoom(name string) *room {
 	return &room{
 		svc: s, name: name, jid: jid, attr: stanza.AppendAttr(nil, jid.String()), used: time.Now(),
 		affs: make(map[string]standing), reserve: make(map[string]string),
+		removed: make(map[string]uint64), unsaved: make(map[string]bool),
 		nicks: make(map[string]*occupant), byJID: make(map[string]*client),
-		versions: versions{run: server.NewID()[:8]},
+		versions: newVersions(),
 		history:  history{most: s.srv.Config.RoomHistory, mostBytes: s.srv.Config.RoomHistoryBytes},
 	}
 }

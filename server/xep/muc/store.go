@@ -28,6 +28,9 @@ type saved struct {
 	Locked  bool    `json:",omitempty"`
 	Subject subject `json:",omitzero"`
 	Extras  extras  `json:",omitzero"`
+
+	Versions savedVersions `json:",omitzero"`
+	Activity savedActivity `json:",omitzero"`
 }
 
 // listed is what the list of rooms says of one.
@@ -102,7 +105,7 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (_ *room, c
 	if guest { // it is nobody's, and open at once
 		r.locked = false
 	} else {
-		r.affs[by.String()] = standing{Affiliation: owner}
+		r.setStanding(by.String(), standing{Affiliation: owner})
 	}
 	r.mu.Lock()
 	s.mu.Lock()
@@ -120,11 +123,7 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (_ *room, c
 		return r, false, err
 	}
 	x := &exchange{t: t, svc: s}
-	b := new(store.Batch)
-	if !guest {
-		r.putStanding(b, by.String())
-	}
-	r.save(x, b)
+	r.save(x)
 	s.wake()
 	return r, !guest, nil
 }
@@ -177,6 +176,8 @@ func (s *service) read(ctx context.Context, name string) (*room, error) {
 	}
 	r := s.newRoom(name)
 	r.config, r.creator, r.created, r.locked, r.subject, r.extras = v.Config, v.Creator, v.Created, v.Locked, v.Subject, v.Extras
+	r.versions.restore(v.Versions)
+	r.activity.restore(v.Activity)
 	for after := ""; ; {
 		docs, err := s.srv.Store.List(ctx, s.domain, name, kindStanding, "", after, store.MaxPage)
 		if err != nil {
@@ -187,10 +188,7 @@ func (s *service) read(ctx context.Context, name string) (*room, error) {
 			if err := json.Unmarshal(d.Data, &st); err != nil {
 				return nil, fmt.Errorf("room %s: what it has of %s: %w", name, d.Key.Key, err)
 			}
-			r.affs[d.Key.Key] = st
-			if st.Nick != "" {
-				r.reserve[st.Nick] = d.Key.Key
-			}
+			r.restoreStanding(d.Key.Key, st)
 			after = d.Key.Key
 		}
 		if len(docs) < store.MaxPage {
@@ -230,63 +228,64 @@ func lineOf(rec *store.Record) (line, bool) {
 	return line{id: rec.ID, at: rec.Time(), nick: from.Resource(), bare: rec.From, wire: wireOf(st, st.From(), nil, nil, nil)}, true
 }
 
-// save hands the room's document to the store, with what else b has, which may be
-// nil. Should that fail it is tried again later.
-func (r *room) save(x *exchange, b *store.Batch) {
-	if b == nil {
-		b = new(store.Batch)
+// save hands the room's document to the store, with the standings that have changed;
+// what a trial is about, when that is over. Should it fail it is tried again later.
+func (r *room) save(x *exchange) {
+	if r.trial != nil {
+		r.owed = true
+		return
 	}
+	r.owed = false
+	b := new(store.Batch)
 	if err := r.put(b); err != nil {
 		r.svc.srv.Log.Error("room not saved", "room", r.jid.String(), "err", err)
 		return
 	}
-	r.hand(x, b, nil)
+	failed := func(_ *server.Turn, err error) {
+		if err != nil {
+			r.dirty.Store(true)
+		}
+	}
+	if err := r.hand(x, b, failed); err != nil {
+		failed(nil, err)
+	}
 }
 
-// hand hands changes to the store; then, which may be nil, hears of the end.
+// everything has all standings stored with the next document: some were refused.
+func (r *room) everything() {
+	for bare := range r.affs {
+		r.unsaved[bare] = true
+	}
+	for bare := range r.removed {
+		r.unsaved[bare] = true
+	}
+}
+
+// hand hands changes to the store; then hears of the end. It is not called when they
+// are not even taken.
 func (r *room) hand(x *exchange, b *store.Batch, then func(*server.Turn, error)) error {
 	r.storing.Add(1)
 	err := x.t.Commit(b, func(t *server.Turn, err error) {
 		r.storing.Add(-1)
-		if err != nil {
-			r.dirty.Store(true)
-		}
-		if then != nil {
-			then(t, err)
-		}
+		then(t, err)
 	})
 	if err != nil {
 		r.storing.Add(-1)
-		r.dirty.Store(true)
 	}
 	return err
 }
 
-// commit saves the room and answers a request when that is durable.
-func (r *room) commit(x *exchange, q *server.IQ, b *store.Batch, payload []byte) error {
-	if err := r.put(b); err != nil {
-		return err
-	}
-	k := q.Keep()
-	err := r.hand(x, b, func(t *server.Turn, err error) {
-		if err != nil {
-			k.Fail(t, err)
-			return
-		}
-		k.Reply(t, payload)
-	})
-	if err != nil {
-		return err
-	}
-	return server.Pending
-}
-
-// put adds the room's document to b, and its place in the list.
+// put adds the room's document to b, its place in the list, and the standings that
+// have changed.
 func (r *room) put(b *store.Batch) error {
-	data, err := json.Marshal(saved{r.config, r.creator, r.created, r.locked, r.subject, r.extras})
+	data, err := json.Marshal(saved{r.config, r.creator, r.created, r.locked, r.subject, r.extras, r.versions.saved(), r.activity.saved()})
 	if err != nil {
 		return err
 	}
+	for bare := range r.unsaved {
+		r.putStanding(b, bare)
+	}
+	clear(r.unsaved)
 	b.Put(store.Doc{Key: r.svc.key(r.name, kindRoom, ""), Index: [2]string{r.creator}, Data: data})
 	key := r.svc.key(r.name, kindListed, "")
 	if !r.config.Public || !r.config.Persistent || r.locked {
@@ -304,8 +303,8 @@ func (r *room) put(b *store.Batch) error {
 // putStanding adds what the room has of a bare JID to b.
 func (r *room) putStanding(b *store.Batch, bare string) {
 	key := r.svc.key(r.name, kindStanding, bare)
-	st, ok := r.affs[bare]
-	if !ok {
+	st := r.standing(bare)
+	if st.empty() && st.Since == 0 {
 		b.Delete(key)
 		return
 	}
@@ -319,17 +318,24 @@ func (r *room) deleteAll(b *store.Batch) {
 	b.DeleteOwner(r.jid.String())
 }
 
-// destroy takes a room, which is locked and empty, out of memory and the store.
-func (s *service) destroy(x *exchange, r *room) (b *store.Batch, done func(*server.Turn, error)) {
+// drop takes a room out of memory that is off the store.
+func (s *service) drop(r *room) {
+	r.gone = true
+	s.mu.Lock()
+	delete(s.rooms, r.name)
+	s.removals++
+	s.mu.Unlock()
+}
+
+// discard ends a room, which is locked and empty, that nobody asked to be destroyed.
+func (s *service) discard(x *exchange, r *room) {
 	r.gone = true
 	s.mu.Lock()
 	delete(s.rooms, r.name)
 	s.dying[r.name]++
 	s.mu.Unlock()
-	b = new(store.Batch)
-	r.deleteAll(b)
-	done = func(_ *server.Turn, err error) {
-		if err != nil {
+	done := func(_ *server.Turn, err error) {
+		if err != nil { // it goes when somebody asks for it
 			s.srv.Log.Error("room not deleted", "room", r.jid.String(), "err", err)
 		}
 		s.mu.Lock()
@@ -339,12 +345,8 @@ func (s *service) destroy(x *exchange, r *room) (b *store.Batch, done func(*serv
 		}
 		s.mu.Unlock()
 	}
-	return b, done
-}
-
-// discard destroys a room that nobody asked to be destroyed.
-func (s *service) discard(x *exchange, r *room) {
-	b, done := s.destroy(x, r)
+	b := new(store.Batch)
+	r.deleteAll(b)
 	if err := x.t.Commit(b, done); err != nil {
 		done(x.t, err)
 	}

@@ -45,6 +45,11 @@ func (s *service) sweep() {
 	})
 }
 
+// idle reports whether nobody needs the room.
+func (r *room) idle(now time.Time) bool {
+	return len(r.clients) == 0 && r.storing.Load() == 0 && r.queue.empty() && len(r.watchers) == 0 && now.Sub(r.used) >= idleAfter
+}
+
 // look lets the room go when nobody needs it, stores what could not be stored
 // before, and asks remote occupants that are silent for a sign of life.
 func (r *room) look(t *server.Turn) {
@@ -53,9 +58,13 @@ func (r *room) look(t *server.Turn) {
 	now := time.Now()
 	switch {
 	case r.gone:
+	case r.trial != nil:
 	case r.dirty.Swap(false):
-		r.save(x, r.allStandings())
-	case len(r.clients) == 0 && r.storing.Load() == 0 && r.queue.empty() && len(r.watchers) == 0 && now.Sub(r.used) >= idleAfter:
+		r.everything()
+		r.save(x)
+	case r.config.Persistent && r.activity.due(now, r.idle(now)):
+		r.save(x)
+	case r.idle(now):
 		r.gone = true
 		r.svc.mu.Lock()
 		delete(r.svc.rooms, r.name)

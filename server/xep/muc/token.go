@@ -55,14 +55,21 @@ func (e *extras) tokenState(text string, now time.Time) int {
 
 // redeem makes a member of one who came with a token (§3.5).
 func (r *room) redeem(x *exchange, bare stanza.JID, text string) {
-	if i := r.extras.tokenAt(text); i >= 0 && r.extras.Tokens[i].Left > 0 {
-		if r.extras.Tokens[i].Left--; r.extras.Tokens[i].Left == 0 {
-			r.extras.Tokens = slices.Delete(r.extras.Tokens, i, i+1)
+	r.extras.use(text)
+	if r.trial != nil {
+		r.trial.extras.use(text)
+	}
+	r.setAffiliation(x, demand{bare: bare, aff: member}, "")
+	r.save(x)
+}
+
+// use counts one use of a token; after its last it is no more.
+func (e *extras) use(text string) {
+	if i := e.tokenAt(text); i >= 0 && e.Tokens[i].Left > 0 {
+		if e.Tokens[i].Left--; e.Tokens[i].Left == 0 {
+			e.Tokens = slices.Delete(e.Tokens, i, i+1)
 		}
 	}
-	b := new(store.Batch)
-	r.setAffiliation(x, b, demand{bare: bare, aff: member}, "")
-	r.save(x, b)
 }
 
 // mayIssue reports whether somebody may have tokens made: who may invite.
