@@ -17,15 +17,20 @@ import (
 )
 
 // serveForBench runs the verb serve within this process, with the accounts that
-// the load tool wants, and returns the --target that names it.
-func serveForBench(t *testing.T, flags ...string) string {
+// the load tool wants, and returns the --target that names it: over TCP, and over HTTP.
+func serveForBench(t *testing.T, flags ...string) (tcp, http string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var addr [2]string
+	for i := range addr {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addr[i] = ln.Addr().String()
+		if err := ln.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	addr := ln.Addr().String()
-	ln.Close()
 
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
@@ -33,7 +38,7 @@ func serveForBench(t *testing.T, flags ...string) string {
 	var ended sync.WaitGroup
 	ended.Go(func() {
 		defer w.Close()
-		args := []string{"serve", "--dev", "--no-limits", "--c2s", addr, "--c2s-tls", "off", "--http", "off", "--https", "off",
+		args := []string{"serve", "--dev", "--no-limits", "--c2s", addr[0], "--c2s-tls", "off", "--http", addr[1], "--https", "off",
 			"--bench-accounts", "70", "--bench-contacts", "5"}
 		if code := run(ctx, append(args, flags...), stdio{out: w, err: &log}); code != exitOK {
 			t.Errorf("serve ended with %d: %s", code, log.String())
@@ -45,13 +50,13 @@ func serveForBench(t *testing.T, flags ...string) string {
 		continue
 	}
 	ended.Go(func() { _, _ = io.Copy(io.Discard, r) })
-	return fmt.Sprintf("%s,%d", addr, os.Getpid())
+	return fmt.Sprintf("%s,%d", addr[0], os.Getpid()), fmt.Sprintf("%s,%d", addr[1], os.Getpid())
 }
 
 // Every mode of the load tool against this server: all that was sent arrives,
 // once and in order.
 func TestBenchLosesNothing(t *testing.T) {
-	target := serveForBench(t, "--data", t.TempDir())
+	tcp, http := serveForBench(t, "--data", t.TempDir())
 	for _, row := range []struct {
 		args string
 		ops  int64 // at least so many operations
@@ -65,6 +70,10 @@ func TestBenchLosesNothing(t *testing.T) {
 		{"login --clients 4 --messages 50 --warmup 0s", 50},
 		{"login --clients 2 --messages 10 --warmup 0s --tls starttls --mech SCRAM-SHA-1", 10},
 		{"idle --clients 20 --settle 0s", 20},
+		{"idle --clients 20 --settle 0s --transport ws", 20},
+		{"idle --clients 20 --settle 0s --transport bosh", 20},
+		{"chat --pairs 4 --messages 400 --window 4 --sm --transport ws", 400},
+		{"chat --pairs 4 --messages 400 --window 4 --sm --transport bosh", 400},
 		{"presence --clients 5 --messages 500 --warmup 0s --window 3", 500},
 		{"muc --clients 8 --senders 3 --messages 800 --warmup 0s --window 2", 800},
 		{"muc --clients 8 --senders 3 --messages 800 --warmup 0s --window 2 --sm", 800},
@@ -74,6 +83,10 @@ func TestBenchLosesNothing(t *testing.T) {
 		t.Run(row.args, func(t *testing.T) {
 			var out, log bytes.Buffer
 			args := append([]string{"bench"}, strings.Fields(row.args)...)
+			target := tcp
+			if strings.Contains(row.args, "--transport") {
+				target = http
+			}
 			args = append(args, "--no-serve", "--json", "--target", "natter="+target)
 			if code := run(t.Context(), args, stdio{out: &out, err: &log}); code != exitOK {
 				t.Fatalf("ended with %d: %s", code, log.String())

@@ -45,7 +45,8 @@ type bosh struct {
 	wait     time.Duration
 	hold     int
 	requests int
-	acks     bool // the client acknowledges responses (§9)
+	acks     bool // the client acknowledges responses, and we requests (§9)
+	content  string
 
 	mu      sync.Mutex
 	last    uint64 // rid of the last request that was taken up
@@ -77,7 +78,7 @@ type boshRequest struct {
 	rid   uint64
 	attrs string      // of the response
 	turn  chan bool   // its input is to be handled now; false: not any more
-	out   chan []byte // the response; nil when another request took its place
+	out   chan []byte // the response
 }
 
 // boshPayload takes whole frames from p for one response. It returns the elements in
@@ -178,7 +179,11 @@ func (b *bosh) unconfirmed() (n int) {
 func (b *bosh) respond(end string, payload []byte, n int) {
 	r := b.held[0]
 	b.held = b.held[1:]
-	body := boshBody(r.attrs+end, payload)
+	attrs := r.attrs + end
+	if b.acks && b.last > r.rid && !strings.Contains(r.attrs, " ack=") { // §9.1
+		attrs += " ack='" + strconv.FormatUint(b.last, 10) + "'"
+	}
+	body := boshBody(attrs, payload)
 	b.sent = append(b.sent, boshResponse{rid: r.rid, body: body, bytes: n})
 	r.out <- body
 	if len(b.held) == 0 {

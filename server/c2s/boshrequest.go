@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"mime"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"natter/server"
@@ -20,24 +23,31 @@ const boshEnvelope = 64 << 10
 // BOSHBytes is the largest request that ServeBOSH takes.
 func (c *Server) BOSHBytes() int { return c.limits.Bytes + boshEnvelope }
 
+// BOSHContent is the Content-Type of responses whose client asks for no other.
+const BOSHContent = "text/xml; charset=utf-8"
+
+// boshContent are what clients may have instead of it (XEP-0124 §7.1).
+var boshContent = []string{"text/xml", "application/xml", "text/plain", "text/html"}
+
 // ServeBOSH handles one request of XMPP over BOSH (XEP-0124, XEP-0206) and returns
-// the response, for which it waits as long as the client asked for. An error means
-// that the request is none, which HTTP says with the status 400.
-func (c *Server) ServeBOSH(ctx context.Context, raw []byte, via Via) ([]byte, error) {
+// the response, for which it waits as long as the client asked for, and its
+// Content-Type. There is none when the client has gone. An error means that the
+// request is none, which HTTP says with the status 400.
+func (c *Server) ServeBOSH(ctx context.Context, raw []byte, via Via) (out []byte, content string, err error) {
 	l := stanza.AfterLogin
 	l.Bytes, l.Depth = c.BOSHBytes(), l.Depth+1
 	decl, err := stanza.Declaration(raw)
 	if err != nil {
-		return nil, errBOSH
+		return nil, "", errBOSH
 	}
 	body, err := stanza.Parse(bytes.TrimSpace(raw[decl:]), l)
 	if err != nil || !body.Is(nsBOSH, "body") {
-		return nil, errBOSH
+		return nil, "", errBOSH
 	}
 	number, _ := body.AttrString("", "rid")
 	rid, err := strconv.ParseUint(number, 10, 53) // §14.1
 	if err != nil || rid == 0 {
-		return nil, errBOSH
+		return boshOver("bad-request"), BOSHContent, nil
 	}
 	secure := via.TLS != nil || via.Proxied
 	if via.TLS != nil {
@@ -45,19 +55,51 @@ func (c *Server) ServeBOSH(ctx context.Context, raw []byte, via Via) ([]byte, er
 	}
 	sid, ok := body.AttrString("", "sid")
 	if !ok {
-		return c.openBOSH(ctx, body, rid, via, secure), nil
+		content, ok := boshContentOf(body)
+		if !ok {
+			return boshOver("bad-request"), BOSHContent, nil
+		}
+		return c.openBOSH(ctx, body, rid, via, secure, content), content, nil
 	}
 	c.mu.Lock()
 	b := c.bosh[sid]
 	c.mu.Unlock()
 	if b == nil || b.secure && !secure {
-		return boshOver("item-not-found"), nil
+		return boshOver("item-not-found"), BOSHContent, nil
 	}
-	return b.serve(ctx, body, rid), nil
+	return b.serve(ctx, body, rid), b.content, nil
+}
+
+// boshContentOf returns the Content-Type that a client wants its responses to have;
+// false when it is none that is given. Whatever it is, they are UTF-8.
+func boshContentOf(body *stanza.Stanza) (string, bool) {
+	v, ok := body.AttrString("", "content")
+	if !ok {
+		return BOSHContent, true
+	}
+	media, params, err := mime.ParseMediaType(v)
+	if charset, ok := params["charset"]; err != nil || ok && !strings.EqualFold(charset, "utf-8") || !slices.Contains(boshContent, media) {
+		return "", false
+	}
+	return mime.FormatMediaType(media, params), true
+}
+
+// boshVersion returns what both sides speak: what the client asks for, or ours if that
+// is lower (§7.2).
+func boshVersion(body *stanza.Stanza) string {
+	const major, minor = 1, 11
+	v, _ := body.AttrString("", "ver")
+	a, b, ok := strings.Cut(v, ".")
+	m, err := strconv.ParseUint(a, 10, 16)
+	n, err2 := strconv.ParseUint(b, 10, 16)
+	if !ok || err != nil || err2 != nil || m > major || m == major && n > minor {
+		m, n = major, minor
+	}
+	return strconv.FormatUint(m, 10) + "." + strconv.FormatUint(n, 10)
 }
 
 // openBOSH makes a session (XEP-0124 §7).
-func (c *Server) openBOSH(ctx context.Context, body *stanza.Stanza, rid uint64, via Via, secure bool) []byte {
+func (c *Server) openBOSH(ctx context.Context, body *stanza.Stanza, rid uint64, via Via, secure bool, content string) []byte {
 	number := func(name string, or, most int) int {
 		v, _ := body.AttrString("", name)
 		n, err := strconv.Atoi(v)
@@ -66,7 +108,7 @@ func (c *Server) openBOSH(ctx context.Context, body *stanza.Stanza, rid uint64, 
 		}
 		return min(n, most)
 	}
-	b := &bosh{sid: server.NewID(), secure: secure, pending: make(map[uint64]*boshRequest), last: rid - 1}
+	b := &bosh{sid: server.NewID(), secure: secure, content: content, pending: make(map[uint64]*boshRequest), last: rid - 1}
 	wait := number("wait", boshWait, boshWait)
 	b.wait, b.hold = time.Duration(wait)*time.Second, number("hold", 1, boshHold)
 	if wait == 0 {
@@ -96,7 +138,7 @@ func (c *Server) openBOSH(ctx context.Context, body *stanza.Stanza, rid uint64, 
 	c.mu.Unlock()
 	b.SetDeadline(time.Now().Add(c.core.Config.LoginTimeout))
 
-	attrs := " xmlns:xmpp='" + nsXBOSH + "' xmpp:version='1.0' xmpp:restartlogic='true' ver='1.11' sid='" + b.sid +
+	attrs := " xmlns:xmpp='" + nsXBOSH + "' xmpp:version='1.0' xmpp:restartlogic='true' ver='" + boshVersion(body) + "' sid='" + b.sid +
 		"' wait='" + strconv.Itoa(wait) + "' hold='" + strconv.Itoa(b.hold) + "' requests='" + strconv.Itoa(b.requests) +
 		"' inactivity='" + strconv.Itoa(int(boshInactivity.Seconds())) + "' maxpause='" + strconv.Itoa(int(boshPause.Seconds())) +
 		"' polling='" + strconv.Itoa(int(boshPolling.Seconds())) + "'"
@@ -180,7 +222,7 @@ func (b *bosh) again(r *boshRequest) []byte {
 		if old.rid == r.rid {
 			r.attrs = old.attrs
 			b.held[i] = r
-			old.out <- nil
+			old.out <- boshBody(" type='error'", nil) // §14.3, §17.3: ask again
 			return nil
 		}
 	}
@@ -276,7 +318,7 @@ func (b *bosh) await(ctx context.Context, r *boshRequest) []byte {
 	defer timer.Stop()
 	select {
 	case out := <-r.out:
-		return or(out, boshBody("", nil))
+		return out
 	case <-ctx.Done():
 	case <-timer.C:
 	}
@@ -299,14 +341,7 @@ func (b *bosh) await(ctx context.Context, r *boshRequest) []byte {
 		break
 	}
 	b.mu.Unlock()
-	return or(<-r.out, boshBody("", nil))
-}
-
-func or(a, b []byte) []byte {
-	if a == nil {
-		return b
-	}
-	return a
+	return <-r.out
 }
 
 // input handles what a request carries, as one turn.

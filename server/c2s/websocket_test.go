@@ -377,6 +377,107 @@ func TestWebSocketHeartbeat(t *testing.T) {
 	})
 }
 
+// TestWebSocketDeadPeer: one that has logged in and answers no ping is given up; its
+// session ends, since it cannot be resumed, and contacts see that.
+func TestWebSocketDeadPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{Server: servertest.New(t)}
+		w.Account(t, "tybalt@localhost")
+		p := newPeer(t, dialWeb(t, w, "ws"))
+		p.open()
+		p.login("tybalt")
+		p.bind("x")
+		p.send("<presence/>") // what comes back is not read, and no ping behind it
+		time.Sleep(time.Minute)
+		if w.Core.Session("tybalt@localhost/x") == nil {
+			t.Fatal("the session ended at once")
+		}
+		cfg := &w.Core.Config
+		time.Sleep(cfg.Idle + 2*cfg.PingTimeout)
+		if all, _ := w.Clients.Connections(); all != 0 || w.Core.Session("tybalt@localhost/x") != nil {
+			t.Fatalf("%d connections, and the session, are held", all)
+		}
+	})
+}
+
+// TestWebSocketLimits: what bounds a stream over TCP bounds one over WebSocket: the
+// size of a stanza to the byte, depth and attributes.
+func TestWebSocketLimits(t *testing.T) {
+	w := newWorld(t)
+	w.Account(t, "tybalt@localhost")
+	enter := func() *peer {
+		p := newPeer(t, dialWeb(t, w, "ws"))
+		if got := p.open(); !strings.Contains(got, "<max-bytes>10000</max-bytes>") {
+			t.Errorf("announced %s", got)
+		}
+		p.login("tybalt")
+		p.bind("x")
+		return p
+	}
+	const front, back = "<message xmlns='jabber:client' to='romeo@localhost' type='chat'><body>", "</body></message>"
+	pad := func(size int) string { return front + strings.Repeat("x", size-len(front)-len(back)) + back }
+	p := enter()
+	p.send(pad(256 << 10))
+	if got := w.romeo.Next(); !strings.Contains(got, "xxx</body>") {
+		t.Errorf("the largest stanza did not arrive: %.100s", got)
+	}
+	for _, row := range []struct{ name, text string }{
+		{"a byte too many", pad(256<<10 + 1)},
+		{"too deep", front + strings.Repeat("<a xmlns='urn:x'>", 300) + strings.Repeat("</a>", 300) + back},
+		{"too many attributes", "<message xmlns='jabber:client' to='romeo@localhost'" + manyAttributes(2000) + "/>"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := enter()
+			p.send(row.text)
+			p.fails("policy-violation")
+		})
+	}
+	w.untouched(t)
+}
+
+func manyAttributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " a%d=''", i)
+	}
+	return b.String()
+}
+
+// TestWebSocketsOfOneAddress: those that have not logged in are bounded, and who comes
+// too late is told to try again (1013).
+func TestWebSocketsOfOneAddress(t *testing.T) {
+	o := servertest.Options{}
+	o.Config.ConnectionsPerAddress = 3
+	srv := servertest.New(t, o)
+	site := strings.TrimPrefix(srv.HTTP(t), "http://")
+	for i := range 4 {
+		conn := dialTCP(t, site)
+		conn.SetDeadline(time.Now().Add(patience))
+		r := &raw{conn, t, bufio.NewReader(conn)}
+		fmt.Fprint(conn, handshake())
+		if _, err := http.ReadResponse(r.in, nil); err != nil {
+			t.Fatal(err)
+		}
+		if i == 3 {
+			r.closed(1013)
+			break
+		}
+		r.open()
+	}
+}
+
+// TestWebSocketLoginTakesTooLong: the one deadline from accept to bound session.
+func TestWebSocketLoginTakesTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, _ := rawSocket(t, w.Server, handshake())
+		r.SetDeadline(time.Time{})
+		r.open()
+		r.expect(0x81, "<stream:error xmlns:stream='http://etherx.jabber.org/streams'><connection-timeout ")
+		w.untouched(t)
+	})
+}
+
 // TestWebSocketNothingLost: what a client without acknowledgements was not sent in
 // whole waits for it.
 func TestWebSocketNothingLost(t *testing.T) {

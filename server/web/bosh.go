@@ -44,7 +44,7 @@ func (s *Site) serveBOSH(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the request did not arrive in whole", http.StatusBadRequest)
 		return
 	}
-	out, err := s.clients.ServeBOSH(r.Context(), body, s.via(r))
+	out, content, err := s.clients.ServeBOSH(r.Context(), body, s.via(r))
 	if err != nil { // XEP-0124 §17.1
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -52,7 +52,8 @@ func (s *Site) serveBOSH(w http.ResponseWriter, r *http.Request) {
 	if out == nil { // the client has gone
 		return
 	}
-	h.Set("Content-Type", "text/xml; charset=utf-8")
+	h.Set("Content-Type", content)
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox") // even as a page it can do nothing
 	h.Set("X-Content-Type-Options", "nosniff")
 	rc.SetWriteDeadline(time.Now().Add(bodyTime))
 	w.Write(out)

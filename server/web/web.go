@@ -1,6 +1,6 @@
 // Package web serves everything natter speaks over HTTP: XMPP over WebSocket
-// (RFC 7395) and BOSH (XEP-0124 version 1.11.2, XEP-0206 version 1.4), where these are
-// (XEP-0156 version 1.4.0, XEP-0487 version 0.1.0), /healthz, /metrics, and what the
+// (RFC 7395) and BOSH (XEP-0124 version 1.11.2, XEP-0206 version 1.4, without the script
+// syntax that became XEP-0252: CORS does what it was for), where these are (XEP-0156 version 1.4.0, XEP-0487 version 0.1.0), /healthz, /metrics, and what the
 // modules of each host serve.
 package web
 

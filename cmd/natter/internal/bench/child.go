@@ -19,7 +19,7 @@ import (
 // A target is one server to load.
 type target struct {
 	name  string
-	addr  string // STARTTLS or plain port, or the direct TLS port with --tls direct
+	addr  string // STARTTLS or plain port, the direct TLS port with --tls direct, or that of HTTP
 	pid   int    // 0: no CPU and memory figures
 	relay bool
 	own   bool // started for this run, so accounts and contacts exist already
@@ -146,11 +146,22 @@ func startServer(ctx context.Context, m mode, o *Options) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "--dev", "--no-limits", "--domain", o.Domain, "--archive", o.Archive, "--http", "off", "--https", "off"}
-	if o.TLS == "direct" {
-		args = append(args, "--c2s", "off", "--c2s-tls", addr)
-	} else {
-		args = append(args, "--c2s", addr, "--c2s-tls", "off")
+	args := []string{"serve", "--dev", "--no-limits", "--domain", o.Domain, "--archive", o.Archive}
+	at := "c2s"
+	switch {
+	case o.Over != "tcp" && o.TLS != "none":
+		at = "https"
+	case o.Over != "tcp":
+		at = "http"
+	case o.TLS == "direct":
+		at = "c2s-tls"
+	}
+	for _, listener := range []string{"c2s", "c2s-tls", "http", "https"} {
+		where := "off"
+		if listener == at {
+			where = addr
+		}
+		args = append(args, "--"+listener, where)
 	}
 	if m.accounts != nil {
 		args = append(args, "--bench-accounts", strconv.Itoa(m.accounts(o)))

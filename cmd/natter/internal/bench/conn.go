@@ -9,6 +9,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"natter/server/web/webconn"
 )
 
 // A conn is one client connection: a socket, perhaps TLS over it, the bytes
@@ -49,6 +51,34 @@ func dial(ctx context.Context, addr string, i int) (*conn, error) {
 	}
 	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c, in: newFrames(readBuffer)}, nil
+}
+
+// dialOverHTTP connects as dial does, over WebSocket or BOSH: what it returns reads and
+// writes as a stream over TCP.
+func dialOverHTTP(ctx context.Context, o *Options, addr string, i int) (*conn, error) {
+	w := webconn.Options{TLS: clientTLS, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		c, err := dial(ctx, addr, i)
+		if err != nil {
+			return nil, err
+		}
+		return c.Conn, nil
+	}}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	secure := ""
+	if o.TLS != "none" {
+		secure = "s"
+	}
+	host := net.JoinHostPort("localhost", port)
+	var c net.Conn
+	if o.Over == "bosh" {
+		c = webconn.DialBOSH("http"+secure+"://"+host+"/http-bind", w)
+	} else if c, err = webconn.DialWebSocket(ctx, "ws"+secure+"://"+host+"/xmpp-websocket", w); err != nil {
 		return nil, err
 	}
 	return &conn{Conn: c, in: newFrames(readBuffer)}, nil

@@ -27,7 +27,7 @@ type login struct {
 func (l *login) open(ctx context.Context, addr string, i int) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginDeadline)
 	defer cancel()
-	c, err := dial(ctx, addr, i)
+	c, err := l.dial(ctx, addr, i)
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +44,17 @@ func (l *login) open(ctx context.Context, addr string, i int) (*conn, error) {
 	return c, nil
 }
 
+func (l *login) dial(ctx context.Context, addr string, i int) (*conn, error) {
+	if l.o.Over == "tcp" {
+		return dial(ctx, addr, i)
+	}
+	return dialOverHTTP(ctx, l.o, addr, i)
+}
+
 // steps is the negotiation of RFC 6120 §4 to §7, then what l asks for.
 func (l *login) steps(ctx context.Context, c *conn, i int) error {
-	if l.o.TLS == "direct" {
+	tcp := l.o.Over == "tcp"
+	if tcp && l.o.TLS == "direct" {
 		if err := c.handshake(ctx); err != nil {
 			return err
 		}
@@ -55,7 +63,7 @@ func (l *login) steps(ctx context.Context, c *conn, i int) error {
 	if err != nil {
 		return err
 	}
-	if l.o.TLS == "starttls" {
+	if tcp && l.o.TLS == "starttls" {
 		if !bytes.Contains(features, []byte("urn:ietf:params:xml:ns:xmpp-tls")) {
 			return unexpected("looking for STARTTLS", features)
 		}

@@ -34,7 +34,8 @@ type Options struct {
 	Settle  time.Duration // idle: wait before the memory is read
 	Rush    int           // logins at once while a run is being set up
 
-	TLS      string // "none", "starttls" or "direct"
+	Over     string // "tcp", "ws" (RFC 7395) or "bosh" (XEP-0124)
+	TLS      string // "none", "starttls" or "direct"; over HTTP the last two are https
 	SM       bool   // clients use stream management (XEP-0198)
 	Mech     string // SASL mechanism; empty is the strongest of SCRAM-SHA-256, SCRAM-SHA-1, PLAIN
 	Domain   string
@@ -74,6 +75,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.IntVar(&o.Per, "per", 100, "offline: `number` of messages for each absent account")
 	fs.DurationVar(&o.Settle, "settle", 10*time.Second, "idle: `time` between the last login and reading the memory")
 	fs.IntVar(&o.Rush, "rush", 32, "`number` of logins at once while setting up")
+	fs.StringVar(&o.Over, "transport", "tcp", "how clients connect: `tcp, ws or bosh`")
 	fs.StringVar(&o.TLS, "tls", "none", "`none, starttls or direct`")
 	fs.BoolVar(&o.SM, "sm", false, "clients use stream management (XEP-0198)")
 	fs.StringVar(&o.Mech, "mech", "", "SASL `mechanism` (default the strongest SCRAM offered, else PLAIN)")
@@ -150,6 +152,10 @@ func (o *Options) check(m mode) error {
 		return errors.New("--to must be full or bare")
 	case o.TLS != "none" && o.TLS != "starttls" && o.TLS != "direct":
 		return errors.New("--tls must be none, starttls or direct")
+	case o.Over != "tcp" && o.Over != "ws" && o.Over != "bosh":
+		return errors.New("--transport must be tcp, ws or bosh")
+	case o.Over != "tcp" && (o.Relay || o.mode == "relay"):
+		return errors.New("the relay knows TCP only; leave --transport or the relay out")
 	case o.Archive != "on" && o.Archive != "off":
 		return errors.New("--archive must be on or off")
 	case strings.Count(o.User, "%") != 1 || !strings.Contains(o.User, "%d"):

@@ -99,6 +99,9 @@ func (o *Options) describe() string {
 	case "offline":
 		add("%d absent accounts, %d messages of %d bytes each, %d senders", o.Clients, o.Per, o.Size, offlineSenders(o))
 	}
+	if o.Over != "tcp" {
+		add("over %s", o.Over)
+	}
 	add("TLS %s", o.TLS)
 	if o.SM {
 		add("XEP-0198 on")
