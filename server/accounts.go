@@ -20,6 +20,9 @@ const kindAccount = "account"
 type accountDoc struct {
 	Credentials auth.Credentials
 	Created     time.Time
+	// Born is an id of the store from when the account was made, by which it is told
+	// from one that had its name before; 0 for accounts older than that.
+	Born uint64 `json:",omitempty"`
 	// Generation counts the changes of the password; tokens of an earlier one are
 	// void (XEP-0484).
 	Generation int `json:",omitempty"`
@@ -144,7 +147,7 @@ func (h *Host) create(local, password string) (*store.Batch, error) {
 	if h.names.has(local) {
 		return nil, ErrExists
 	}
-	doc, err := h.passwordDoc(local, password, accountDoc{Created: time.Now()})
+	doc, err := h.passwordDoc(local, password, accountDoc{Created: time.Now(), Born: h.Server.Store.NextID()})
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +165,7 @@ func (h *Host) passwordDoc(local, password string, was accountDoc) (store.Doc, e
 	}
 	c.Disabled = was.Credentials.Disabled
 	data, err := json.Marshal(accountDoc{
-		Credentials: c, Created: was.Created.UTC().Truncate(time.Second), Generation: was.Generation + 1,
+		Credentials: c, Created: was.Created.UTC().Truncate(time.Second), Born: was.Born, Generation: was.Generation + 1,
 	})
 	return store.Doc{Key: h.Key(local, kindAccount, ""), Data: data}, err
 }
@@ -256,7 +259,9 @@ func (h *Host) Remove(t *Turn, local string, then func(*Turn, error)) error {
 		// Telling contacts may read the store, for which the committer can't wait.
 		srv.Go(func(ctx context.Context) {
 			srv.Do(a.farewell)
-			srv.Do(func(t *Turn) { h.Tell(t, Event{Kind: AccountRemoved, Account: a}) })
+			for _, other := range srv.hosts { // what is kept there may name the account
+				srv.Do(func(t *Turn) { other.Tell(t, Event{Kind: AccountRemoved, Account: a}) })
+			}
 			// What the last sessions still stored goes too.
 			if err := srv.Store.CommitWait(ctx, h.removal(a)); err != nil {
 				srv.Log.Warn("removed account not swept", "account", a.Bare, "err", err)

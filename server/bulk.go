@@ -15,7 +15,7 @@ import (
 // first and the contacts next ones, subscriptions both ways. It is for load
 // tests: the password is hashed once, so all of them share its salt.
 func (h *Host) Bulk(ctx context.Context, prefix string, n, contacts int, password string) error {
-	one, err := h.passwordDoc(prefix, password, accountDoc{Created: time.Now()})
+	one, err := h.passwordDoc(prefix, password, accountDoc{Created: time.Now(), Born: h.Server.Store.NextID()})
 	if err != nil {
 		return err
 	}

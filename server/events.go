@@ -11,10 +11,14 @@ const (
 	// it, as the access models of XEP-0060 do.
 	AvatarChanged EventKind = iota + 1
 	// AccountRemoved: the account is gone from the store, its sessions have been told
-	// to end; its name is free again when all have been told.
+	// to end; its name is free again when all have been told, the other hosts too.
 	AccountRemoved
 	// ContactsChanged: Peer sees the account's presence from now on.
 	ContactsChanged
+	// ContactEdited: what Peer may see of the account may be less or something else
+	// from now on: it no longer sees its presence, or is in other groups. Before is
+	// in which groups it was.
+	ContactEdited
 	// AccountCreated: there is a new account, Local.
 	AccountCreated
 	// FeaturesChanged: it has become known what the client of Session, or the
@@ -37,6 +41,7 @@ type Event struct {
 	Access  string
 	Session *Session
 	Peer    stanza.JID
+	Before  []string
 
 	Node      string
 	Module    string

@@ -107,6 +107,25 @@ func (h *Host) Created(local string) (time.Time, error) {
 	return a.Created, nil
 }
 
+// Born returns an id of the store from when an account was made, which tells it
+// from one that had its name before: 0 where that is not known. The error is
+// ErrUnknown where there is no such account. It reads the store.
+func (h *Host) Born(local string) (uint64, error) {
+	if !h.names.has(local) {
+		return 0, ErrUnknown
+	}
+	if h.Anonymous {
+		return 0, nil // a guest's name does not come again
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), h.Server.Config.StoreTimeout)
+	defer cancel()
+	a, ok, err := h.accountDoc(ctx, local)
+	if err == nil && !ok {
+		err = ErrUnknown
+	}
+	return a.Born, err
+}
+
 // Settled waits until no removal of an account with this name is under way.
 func (h *Host) Settled(ctx context.Context, local string) error { return h.names.wait(ctx, local) }
 

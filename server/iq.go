@@ -135,6 +135,11 @@ func (q *IQ) Fail(t *Turn, err error) {
 	}
 }
 
+// FailWith answers with an error beside a payload that says what could not be done.
+func (q *IQ) FailWith(t *Turn, payload []byte, e *stanza.Error) {
+	q.respond(t, stanza.AppendFailure(nil, q.Stanza, q.toAttr(), q.Origin.Attr, payload, e))
+}
+
 // Commit hands b to the store and answers when it is durable: with payload, or
 // with a wait error. It returns Pending, or the error to return at once.
 func (q *IQ) Commit(b *store.Batch, payload []byte, after func(*Turn)) error {

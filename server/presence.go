@@ -136,8 +136,11 @@ func (srv *Server) subscriptionFrom(t *Turn, s *Session, st *stanza.Stanza, to s
 	// What the client sends next must not overtake this (RFC 6120 §10.1): wait
 	// until both rosters are stored and the stanza is delivered.
 	t.Await(2)
-	if effect.Granted() {
+	switch {
+	case effect.Granted():
 		a.Host.Tell(t, Event{Kind: ContactsChanged, Account: a, Peer: to})
+	case effect.Revoked():
+		a.Host.Tell(t, Event{Kind: ContactEdited, Account: a, Peer: to})
 	}
 }
 
@@ -281,10 +284,14 @@ func (a *Account) subscriptionTo(t *Turn, o *Origin, st *stanza.Stanza) {
 		t.srv.Bounce(t, o, st, t.srv.stanzaError(cerr))
 		return
 	}
-	if effect.Granted() { // it was approved beforehand
+	kind := ContactsChanged // with Granted: it was approved beforehand
+	if effect.Revoked() {
+		kind = ContactEdited
+	}
+	if effect.Granted() || effect.Revoked() {
 		srv := t.srv
 		srv.Store.Barrier(func(error) {
-			srv.Do(func(t *Turn) { a.Host.Tell(t, Event{Kind: ContactsChanged, Account: a, Peer: from}) })
+			srv.Do(func(t *Turn) { a.Host.Tell(t, Event{Kind: kind, Account: a, Peer: from}) })
 		})
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"natter/presence"
 	"natter/roster"
@@ -87,6 +88,9 @@ func rosterSet(q *IQ) error {
 	defer a.mu.Unlock()
 	var steps []step
 	var push roster.Push
+	was, _ := a.Roster.Get(req.JID.Bare())
+	before := slices.Clone(was.Groups)
+	edited := req.Remove || !slices.Equal(before, req.Groups)
 	if req.Remove {
 		out, refused := a.Roster.Remove(req.JID)
 		if refused != nil {
@@ -110,6 +114,14 @@ func rosterSet(q *IQ) error {
 		// clients wait for it.
 		k.Reply(t, nil)
 		a.follow(t, a.Self, nil, steps, push)
+		if edited {
+			srv := t.srv
+			srv.Go(func(context.Context) { // modules may read the store, for which the committer can't wait
+				srv.Do(func(t *Turn) {
+					a.Host.Tell(t, Event{Kind: ContactEdited, Account: a, Peer: req.JID.Bare(), Before: before})
+				})
+			})
+		}
 	}, nil)
 	if err != nil {
 		return err

@@ -16,6 +16,15 @@ func AppendResult(dst []byte, st *Stanza, from, to, payload []byte) []byte {
 	return append(dst, "</iq>"...)
 }
 
+// AppendFailure appends the error stanza that answers an IQ request with a payload
+// of the answer's own beside the error, where a protocol has one. from and to are as
+// for AppendResult.
+func AppendFailure(dst []byte, st *Stanza, from, to, payload []byte, e *Error) []byte {
+	dst = appendReply(dst, "iq", "error", st, from, to)
+	dst = append(append(dst, '>'), payload...)
+	return append(e.AppendTo(dst), "</iq>"...)
+}
+
 // AppendErrorReply appends the error stanza that answers st, for the stream that
 // st came on: same kind and id, addresses swapped, the content of st when it is
 // small (RFC 6120 §8.3.1). from and to are as for AppendResult. ok is not set,

@@ -23,7 +23,8 @@ type greeting struct {
 	peer    stanza.JID      // … a resource of another one
 	local   string          // whose items; "" for all of the session's contacts
 	before  *server.Features
-	at      uint64 // an id of the store: what is published later is told anyway
+	was     *pubsub.Asker // what it was to local before; nil: nothing
+	at      uint64        // an id of the store: what is published later is told anyway
 }
 
 // welcome has a session that is available sent the last items of those nodes that
@@ -67,7 +68,11 @@ func (m *module) presence(p *server.Passage) server.Verdict {
 func (m *module) on(t *server.Turn, e server.Event) {
 	switch {
 	case e.Kind == server.ContactsChanged:
-		m.newContact(e.Account, e.Peer)
+		m.newContact(e.Account, e.Peer, nil)
+	case e.Kind == server.ContactEdited:
+		m.edited(t, e)
+	case e.Kind == server.AccountRemoved:
+		m.strip(e.Account.JID)
 	case e.Kind != server.FeaturesChanged:
 	case e.Session != nil:
 		m.welcome(e.Session)
@@ -78,7 +83,9 @@ func (m *module) on(t *server.Turn, e server.Event) {
 
 // newContact has the resources of a contact that has come to see the account's
 // presence sent its last items: the contact is subscribed now (XEP-0163 §4.3.4).
-func (m *module) newContact(a *server.Account, contact stanza.JID) {
+// was, when not nil, is what the contact was before: what it could read then is left
+// out.
+func (m *module) newContact(a *server.Account, contact stanza.JID, was *pubsub.Asker) {
 	if h := m.host.Server.Host(contact.Domain()); h != nil {
 		c := h.Online(contact.Local())
 		if c == nil {
@@ -93,7 +100,7 @@ func (m *module) newContact(a *server.Account, contact stanza.JID) {
 		}
 		c.Unlock()
 		for _, s := range there {
-			m.enqueue(greeting{session: s, local: a.Local})
+			m.enqueue(greeting{session: s, local: a.Local, was: was})
 		}
 		return
 	}
@@ -106,7 +113,28 @@ func (m *module) newContact(a *server.Account, contact stanza.JID) {
 	})
 	a.Unlock()
 	for _, j := range there {
-		m.enqueue(greeting{peer: j, local: a.Local})
+		m.enqueue(greeting{peer: j, local: a.Local, was: was})
+	}
+}
+
+// edited re-calculates what a contact may see that has lost the account's presence or
+// is in other groups now (XEP-0163 §7.1, XEP-0060 §12.2).
+func (m *module) edited(t *server.Turn, e server.Event) {
+	a := e.Account
+	s, err := m.service(t, a.Local)
+	if err != nil {
+		m.host.Server.Log.Error("access to nodes not looked at", "account", a.Bare, "err", err)
+		return
+	}
+	s.Recheck(e.Peer)
+	who := pubsub.Asker{JID: e.Peer, Personal: true}
+	a.Lock()
+	look(a, &who)
+	a.Unlock()
+	if who.Presence {
+		was := who
+		was.Groups = e.Before
+		m.newContact(a, e.Peer, &was)
 	}
 }
 
@@ -191,9 +219,9 @@ func (m *module) greet(ctx context.Context) {
 func (m *module) carryOut(t *server.Turn, g greeting) {
 	switch {
 	case g.session == nil:
-		m.greetPeer(t, g.local, g.peer, g.at)
+		m.greetPeer(t, g.local, g.peer, g.was, g.at)
 	case g.local != "":
-		m.greetFrom(t, g.local, g.session, g.before, g.at)
+		m.greetOne(t, g.local, g.session, g.was, g.before, g.at)
 	default:
 		m.greetAll(t, g.session, g.before, g.at)
 	}
@@ -221,15 +249,19 @@ func (m *module) greetAll(t *server.Turn, s *server.Session, before *server.Feat
 
 // greetFrom sends a session the last items of one account of the host.
 func (m *module) greetFrom(t *server.Turn, local string, s *server.Session, before *server.Features, at uint64) {
+	m.greetOne(t, local, s, nil, before, at)
+}
+
+func (m *module) greetOne(t *server.Turn, local string, s *server.Session, was *pubsub.Asker, before *server.Features, at uint64) {
 	now := s.Features()
 	if now == nil || !m.host.Exists(local) {
 		return
 	}
-	m.sendLast(t, local, s.JID, at, func(node string) bool { return now.Wants(node) && !before.Wants(node) })
+	m.sendLast(t, local, s.JID, was, at, func(node string) bool { return now.Wants(node) && !before.Wants(node) })
 }
 
 // greetPeer does so for a resource of another server.
-func (m *module) greetPeer(t *server.Turn, local string, peer stanza.JID, at uint64) {
+func (m *module) greetPeer(t *server.Turn, local string, peer stanza.JID, was *pubsub.Asker, at uint64) {
 	a := m.host.Online(local)
 	if a == nil {
 		return
@@ -238,11 +270,11 @@ func (m *module) greetPeer(t *server.Turn, local string, peer stanza.JID, at uin
 	f := a.Peer(peer)
 	a.Unlock()
 	if f != nil {
-		m.sendLast(t, local, peer, at, f.Wants)
+		m.sendLast(t, local, peer, was, at, f.Wants)
 	}
 }
 
-func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, at uint64, wants func(string) bool) {
+func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, was *pubsub.Asker, at uint64, wants func(string) bool) {
 	s, err := m.service(t, local)
 	var who pubsub.Asker
 	if err == nil {
@@ -252,7 +284,7 @@ func (m *module) sendLast(t *server.Turn, local string, to stanza.JID, at uint64
 		m.host.Server.Log.Error("last items not sent", "account", local, "err", err)
 		return
 	}
-	s.SendLast(who, at, wants)
+	s.SendLast(who, was, at, wants)
 }
 
 // saveGreeted keeps over a restart that a session was greeted.

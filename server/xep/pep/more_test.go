@@ -285,7 +285,8 @@ func TestPagesAndSelections(t *testing.T) {
 			c.Send(get("", x.ask+set))
 			c.Expect(`<iq type='result' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub'>` + items(tune, list(x.ids)) + want + `</pubsub></iq>`)
 		}
-		refused(t, c, get("", `<items node='`+tune+`'><item id='9'/></items>`), "item-not-found", "")
+		c.Send(get("", `<items node='`+tune+`'><item id='9'/></items>`)) // XEP-0060 §6.5.9.12
+		c.Expect(`<iq type='result' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub'>` + items(tune, "") + `</pubsub></iq>`)
 		refused(t, c, get("", `<items node='`+tune+`'/><set xmlns='http://jabber.org/protocol/rsm'><after>9</after></set>`), "item-not-found", "")
 		refused(t, c, get("", `<items node='`+tune+`' max_items='x'/>`), "bad-request", "")
 	})

@@ -12,6 +12,7 @@ import (
 
 	"natter/server"
 	"natter/server/store"
+	"natter/server/xep/forms"
 	"natter/server/xep/pubsub"
 	"natter/stanza"
 
@@ -45,6 +46,10 @@ func New(h *server.Host) *server.Module {
 			{NS: pubsub.NS, Name: "pubsub", To: at, Handle: m.handle},
 			{NS: pubsub.NSOwner, Name: "pubsub", To: at, Handle: m.handle},
 		},
+		Commands: []server.Command{{
+			Node: pubsub.NS + "#get-pending", Name: "Who waits to subscribe to your nodes", To: server.AtSelf,
+			Form: m.pending, Run: m.ask,
+		}},
 		AccountItems: m.nodes,
 		Node:         m.node,
 		Hooks: []server.Hook{
@@ -146,6 +151,27 @@ func (m *module) decision(p *server.Passage) server.Verdict {
 		return server.Stop
 	}
 	return server.Pass
+}
+
+// pending is the form that asks for the node whose pending subscriptions are to be
+// sent (XEP-0060 §8.7.2).
+func (m *module) pending(c *server.CommandCall) ([]byte, error) {
+	s, err := m.service(c.Turn, c.Account.Local)
+	if err != nil {
+		return nil, err
+	}
+	return s.PendingForm(owner(c.Account)).Bytes(), nil
+}
+
+// ask has them sent (§8.7.4).
+func (m *module) ask(c *server.CommandCall) (server.CommandResult, error) {
+	f, err := forms.Parse(c.Stanza, c.Submitted)
+	if err != nil {
+		return server.CommandResult{}, err
+	}
+	return server.CommandResult{}, m.with(c.Turn, c.Account.Local, func(s *pubsub.Service) error {
+		return s.SendPending(owner(c.Account), c.Origin.JID, f.Get("pubsub#node"))
+	})
 }
 
 // owner is the account's owner as who asks.

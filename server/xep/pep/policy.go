@@ -24,7 +24,7 @@ func (m *module) Default(node string) pubsub.Config {
 	c := pubsub.Config{
 		Access: "presence", Publish: "publishers", Persist: true, MaxItems: 1, Full: "retract-oldest",
 		SendLast: "on_sub_and_presence", Payloads: true, Notify: true, NotifyDelete: true, NotifyItems: true,
-		MessageType: "headline", Subscribe: true, MaxPayload: m.host.Server.Config.PubSubItem,
+		MessageType: "headline", Subscribe: true, MaxPayload: m.host.Server.Config.PubSubItem, Reply: "none",
 	}
 	if private[node] {
 		c.Access, c.MaxItems, c.SendLast = "whitelist", pubsub.Max, "never"
@@ -79,6 +79,15 @@ func look(a *server.Account, who *pubsub.Asker) {
 	}
 	blocked := a.View().Blocked
 	who.Blocked = blocked != nil && blocked(who.JID)
+}
+
+// Named lets contacts know which session has published, if they see that it is there
+// (XEP-0163 §4.3.1).
+func (m *module) Named(s *server.Session) bool {
+	s.Account.Lock()
+	defer s.Account.Unlock()
+	on, _ := s.Account.Available(s)
+	return on
 }
 
 // Owners is who approves subscriptions: the account's owner, and nobody else.

@@ -2,6 +2,7 @@ package pep
 
 import (
 	"container/list"
+	"sync/atomic"
 
 	"natter/server"
 	"natter/server/xep/pubsub"
@@ -14,6 +15,9 @@ const (
 	maxServices = 20_000
 	maxMemory   = 64 << 20
 )
+
+// maxPeople bounds the subscriptions and affiliations at one account's nodes.
+const maxPeople = 5000
 
 // held is a service in memory.
 type held struct {
@@ -41,14 +45,21 @@ func (m *module) service(t *server.Turn, local string) (*pubsub.Service, error) 
 		if old != nil { // what it had under way is to be decided
 			m.host.Server.Do(func(t *server.Turn) { t.Await(1) })
 		}
-		s, err := m.fresh(local)
-		if err == nil {
-			err = s.Load()
-		}
-		if err == nil {
+		for {
+			removals := m.removals.Load()
+			s, err := m.fresh(local)
+			if err == nil {
+				err = s.Load()
+			}
+			if err != nil {
+				return nil, err
+			}
 			m.keep(local, s)
+			if m.removals.Load() == removals {
+				return s, nil
+			}
+			s.GiveUp() // it may still name an account that was removed meanwhile
 		}
-		return s, err
 	})
 	if err != nil {
 		return nil, err
@@ -65,7 +76,7 @@ func (m *module) fresh(local string) (*pubsub.Service, error) {
 	c := &m.host.Server.Config
 	return &pubsub.Service{
 		Host: m.host, JID: jid, Self: server.NewOrigin(jid), Local: local, Policy: m,
-		Limits: pubsub.Limits{Nodes: c.PubSubNodes, Items: c.PubSubItems, Bytes: c.PubSubBytes, Payload: c.PubSubItem},
+		Limits: pubsub.Limits{Nodes: c.PubSubNodes, Items: c.PubSubItems, Bytes: c.PubSubBytes, Payload: c.PubSubItem, People: maxPeople},
 	}, nil
 }
 
@@ -110,9 +121,25 @@ func (m *module) forget(local string) {
 	}
 }
 
+// strip takes an account that was removed off all nodes in memory; those that are
+// loaded later leave it out.
+func (m *module) strip(jid stanza.JID) {
+	m.removals.Add(1)
+	m.mu.Lock()
+	list := make([]*pubsub.Service, 0, len(m.services))
+	for _, e := range m.services {
+		list = append(list, e.Value.(*held).service)
+	}
+	m.mu.Unlock()
+	for _, s := range list {
+		s.Strip(jid)
+	}
+}
+
 // cache is the services in memory.
 type cache struct {
 	services map[string]*list.Element
 	order    *list.List // of *held, the last used first
 	memory   int
+	removals atomic.Int64 // of accounts, since the server was started
 }

@@ -12,7 +12,7 @@ func (m *module) Default(string) pubsub.Config {
 	return pubsub.Config{
 		Access: "open", Publish: "publishers", Persist: true, MaxItems: 10, Full: "retract-oldest",
 		SendLast: "on_sub", Payloads: true, Notify: true, NotifyDelete: true, NotifyItems: true,
-		MessageType: "headline", Subscribe: true, MaxPayload: m.host.Server.Config.PubSubItem,
+		MessageType: "headline", Subscribe: true, MaxPayload: m.host.Server.Config.PubSubItem, Reply: "publisher",
 	}
 }
 
@@ -30,6 +30,9 @@ func (m *module) Audience(*server.Turn, *pubsub.Service, string, func(pubsub.Ask
 func (m *module) Resources(*server.Turn, *pubsub.Service, stanza.JID, string) []stanza.JID {
 	return nil
 }
+
+// Named is nobody: who publishes is said in the item.
+func (m *module) Named(*server.Session) bool { return false }
 
 // Owners are those by affiliation.
 func (m *module) Owners(_ *pubsub.Service, owners []stanza.JID) []stanza.JID { return owners }

@@ -17,10 +17,11 @@ const prefix = "pubsub"
 
 // Bounds on the service of a domain as a whole.
 const (
-	maxNodes = 10_000
-	maxItems = 200_000
-	maxBytes = 1 << 30
-	maxOwned = 100 // nodes of one account
+	maxNodes  = 10_000
+	maxItems  = 200_000
+	maxBytes  = 1 << 30
+	maxOwned  = 100     // nodes of one account
+	maxPeople = 200_000 // subscriptions and affiliations
 )
 
 type module struct {
@@ -42,6 +43,16 @@ func New(h *server.Host) *server.Module {
 		return mod
 	}
 	mod.Remove = m.remove
+	mod.On = func(_ *server.Turn, e server.Event) {
+		if e.Kind != server.AccountRemoved {
+			return
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.all != nil {
+			m.all.Strip(e.Account.JID)
+		}
+	}
 	mod.Service = &server.Service{Prefix: prefix, Name: "Publish-subscribe", Route: m.route}
 	return mod
 }
@@ -59,7 +70,7 @@ func (m *module) service(t *server.Turn) (*pubsub.Service, error) {
 	}
 	s := &pubsub.Service{
 		Host: m.host, JID: m.jid, Self: server.NewOrigin(m.jid), Policy: m, Shared: true,
-		Limits: pubsub.Limits{Nodes: maxNodes, Owned: maxOwned, Items: maxItems, Bytes: maxBytes, Payload: m.host.Server.Config.PubSubItem},
+		Limits: pubsub.Limits{Nodes: maxNodes, Owned: maxOwned, Items: maxItems, Bytes: maxBytes, People: maxPeople, Payload: m.host.Server.Config.PubSubItem},
 	}
 	if err := s.Load(); err != nil {
 		return nil, err
@@ -126,6 +137,8 @@ func (m *module) handle(q *server.IQ) error {
 			err = s.Handle(q)
 		case name == "query" && (ns == disco.NSInfo || ns == disco.NSItems) && q.Stanza.Type == stanza.Get:
 			err = m.disco(q, s, ns)
+		case name == "command" && ns == nsCommands && q.Stanza.Type == stanza.Set:
+			err = m.command(q, s)
 		case ns == "urn:xmpp:ping" && name == "ping" && q.Stanza.Type == stanza.Get:
 			q.Reply(q.Turn, nil)
 		default:
@@ -151,9 +164,11 @@ func (m *module) disco(q *server.IQ, s *pubsub.Service, ns string) error {
 	switch {
 	case node == "" && ns == disco.NSInfo:
 		ids := []server.Identity{{Category: "pubsub", Type: "service", Name: "Publish-subscribe"}}
-		b = disco.AppendInfo(nil, ids, append(pubsub.Features(true), disco.NSInfo, disco.NSItems, "urn:xmpp:ping"))
+		b = disco.AppendInfo(nil, ids, append(pubsub.Features(true), disco.NSInfo, disco.NSItems, nsCommands, "urn:xmpp:ping"))
 	case node == "":
 		b = s.AppendNodes([]byte{}, who)
+	case node == nsCommands || node == getPending:
+		b = m.commands(node, ns == disco.NSItems)
 	case ns == disco.NSInfo:
 		b = s.Info(who, node)
 	default:

@@ -1,6 +1,9 @@
 package pubsub
 
 import (
+	"maps"
+	"time"
+
 	"natter/stanza"
 )
 
@@ -26,16 +29,25 @@ func affiliationOf(s string) (Affiliation, bool) {
 	return none, s == "none"
 }
 
-// affiliate sets an affiliation; none removes it.
-func (n *node) affiliate(j stanza.JID, a Affiliation) {
-	if n.affiliations == nil {
-		n.affiliations = make(map[stanza.JID]Affiliation)
-	}
+// affiliate sets an affiliation, at the time that since is an id of the store of;
+// none removes it. The map is made anew: changes hold on to it as it was.
+func (n *node) affiliate(j stanza.JID, a Affiliation, since uint64) {
+	j = j.Bare()
+	now := maps.Clone(n.affiliations)
 	if a == none {
-		delete(n.affiliations, j.Bare())
+		delete(now, j)
+		delete(n.since, j)
+		n.affiliations = now
 		return
 	}
-	n.affiliations[j.Bare()] = a
+	if now == nil {
+		now = make(map[stanza.JID]Affiliation)
+	}
+	if n.since == nil {
+		n.since = make(map[stanza.JID]uint64)
+	}
+	now[j], n.since[j] = a, since
+	n.affiliations = now
 }
 
 // rights is what access to a node depends on.
@@ -43,9 +55,12 @@ type rights struct {
 	config        *Config
 	affiliations  map[stanza.JID]Affiliation
 	subscriptions map[stanza.JID]*subscription
+	now           time.Time
 }
 
-func (n *node) rights() rights { return rights{&n.config, n.affiliations, n.subscriptions} }
+func (n *node) rights() rights {
+	return rights{&n.config, n.affiliations, n.subscriptions, time.Now()}
+}
 
 // affiliation returns what w is to the node.
 func (r rights) affiliation(w *Asker) Affiliation {
@@ -63,7 +78,7 @@ func (r rights) owner(w *Asker) bool { return r.affiliation(w) == Owner }
 // subscribed reports whether w has a subscription in force.
 func (r rights) subscribed(w *Asker) bool {
 	for _, j := range []stanza.JID{w.JID, w.JID.Bare()} {
-		if sub := r.subscriptions[j]; sub != nil && sub.State == stateSubscribed {
+		if sub := r.subscriptions[j]; sub != nil && sub.inForce(r.now) {
 			return true
 		}
 	}
@@ -123,6 +138,19 @@ func (r rights) publish(w *Asker) bool {
 		return r.subscribed(w)
 	}
 	return false
+}
+
+// edits reports whether w may take back or replace what others have published: who
+// only may publish has its own items and no others (§4.1).
+func (r rights) edits(w *Asker) bool {
+	a := r.affiliation(w)
+	return a == Owner || a == Publisher
+}
+
+// owns reports whether an item is w's own. An account that had w's name before was
+// somebody else.
+func (s *Service) owns(e *entry, w *Asker) bool {
+	return s.publisher(e) == w.JID.Bare() && e.seq >= w.born
 }
 
 // get returns a node for w, or what w hears of one that is not there. The service

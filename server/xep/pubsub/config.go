@@ -41,9 +41,12 @@ type Config struct {
 	NotifyDelete bool
 	NotifyItems  bool // retractions
 	NotifySub    bool
-	MessageType  string // of notifications: headline, normal
-	Present      bool   // only who is available is notified
-	Subscribe    bool   // one may subscribe
+	MessageType  string   // of notifications: headline, normal
+	Present      bool     // only who is available is notified
+	Subscribe    bool     // one may subscribe
+	Expire       int      `json:",omitempty"` // seconds after which items go; 0: they stay
+	Reply        string   `json:",omitempty"` // whose an item is said to be: publisher, owner, none (§12.17)
+	Contact      []string `json:",omitempty"`
 }
 
 // setting is one field of the form. Of get and set, set checks the value.
@@ -60,7 +63,32 @@ var settings = []setting{
 	text("title", "A name for people", func(c *Config) *string { return &c.Title }),
 	text("description", "What it is about", func(c *Config) *string { return &c.Description }),
 	text("language", "Language", func(c *Config) *string { return &c.Language }),
-	text("type", "Namespace of the payload", func(c *Config) *string { return &c.Type }),
+	text("type", "What the payloads mean, often their namespace", func(c *Config) *string { return &c.Type }),
+	{name: "node_type", label: "Kind of node", typ: "list-single", options: []string{"leaf"},
+		get: func(*Config) []string { return []string{"leaf"} },
+		set: func(_ *Config, v []string) error {
+			if len(v) != 1 || v[0] != "leaf" {
+				return fmt.Errorf("there are no other nodes than leaves")
+			}
+			return nil
+		}},
+	{name: "contact", label: "Whom to ask about the node", typ: "jid-multi",
+		get: func(c *Config) []string { return c.Contact },
+		set: func(c *Config, v []string) error {
+			if len(v) > 10 {
+				return fmt.Errorf("too many contacts")
+			}
+			list := make([]string, 0, len(v))
+			for _, x := range v {
+				j, err := stanza.ParseJID(x)
+				if err != nil {
+					return fmt.Errorf("contacts are addresses")
+				}
+				list = append(list, j.String())
+			}
+			c.Contact = list
+			return nil
+		}},
 	choice("access_model", "Who may subscribe and read", func(c *Config) *string { return &c.Access },
 		"open", "presence", "roster", "authorize", "whitelist"),
 	choice("publish_model", "Who may publish", func(c *Config) *string { return &c.Publish },
@@ -70,6 +98,11 @@ var settings = []setting{
 		set: func(c *Config, v []string) error {
 			if len(v) > 100 {
 				return fmt.Errorf("too many groups")
+			}
+			for _, g := range v {
+				if len(g) > maxID {
+					return fmt.Errorf("the name of a group is too long")
+				}
 			}
 			c.Groups = append([]string(nil), v...)
 			return nil
@@ -90,6 +123,22 @@ var settings = []setting{
 			c.MaxItems = n
 			return err
 		}},
+	{name: "item_expire", label: "Seconds after which items go", typ: "text-single",
+		get: func(c *Config) []string {
+			if c.Expire == 0 {
+				return []string{"max"}
+			}
+			return []string{strconv.Itoa(c.Expire)}
+		},
+		set: func(c *Config, v []string) error {
+			if len(v) == 0 || len(v) == 1 && v[0] == "" {
+				c.Expire = 0
+				return nil
+			}
+			n, err := number("item_expire", v, "max", 0)
+			c.Expire = n
+			return err
+		}},
 	{name: "max_payload_size", label: "The largest payload in bytes", typ: "text-single",
 		get: func(c *Config) []string { return []string{strconv.Itoa(c.MaxPayload)} },
 		set: func(c *Config, v []string) (err error) {
@@ -106,6 +155,8 @@ var settings = []setting{
 	flag("notify_delete", "… of deletion", func(c *Config) *bool { return &c.NotifyDelete }),
 	flag("notify_retract", "… of items taken back", func(c *Config) *bool { return &c.NotifyItems }),
 	flag("notify_sub", "Tell owners of subscriptions", func(c *Config) *bool { return &c.NotifySub }),
+	choice("itemreply", "Whose items are said to be", func(c *Config) *string { return &c.Reply },
+		"none", "publisher", "owner"),
 	choice("notification_type", "Type of notifications", func(c *Config) *string { return &c.MessageType },
 		"headline", "normal"),
 	flag("presence_based_delivery", "Only to who is available", func(c *Config) *bool { return &c.Present }),
@@ -206,7 +257,7 @@ func (c *Config) apply(f *forms.Form, strict bool) error {
 			}
 			continue
 		}
-		if len(d.Values) == 0 && set.typ != "list-multi" && set.typ != "text-single" {
+		if len(d.Values) == 0 && set.typ != "list-multi" && set.typ != "jid-multi" && set.typ != "text-single" {
 			continue // nothing was chosen
 		}
 		if err := set.set(c, d.Values); err != nil {
@@ -214,6 +265,19 @@ func (c *Config) apply(f *forms.Form, strict bool) error {
 		}
 	}
 	return nil
+}
+
+// read applies the form of a request to make or configure a node (§8.1.2, §8.2.5.2).
+func (c *Config) read(f *forms.Form) error {
+	err := c.apply(f, false)
+	if err == nil {
+		return nil
+	}
+	refused := stanza.NotAcceptable(err.Error())
+	if d := f.Field("pubsub#access_model"); d != nil && new(Config).apply(&forms.Form{Fields: []forms.Field{*d}}, false) != nil {
+		return with(refused, "unsupported-access-model", "")
+	}
+	return refused
 }
 
 // has checks that the service has the node's access model (§8.1.3, §8.2.5).

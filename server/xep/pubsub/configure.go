@@ -31,6 +31,9 @@ func (r *request) defaultConfiguration() error {
 		return forbidden()
 	}
 	config := r.s.Policy.Default("")
+	if typ, ok := r.Stanza.ChildAttr(r.el, "type"); ok && typ != "leaf" {
+		return unsupported("collections", "there are no other nodes than leaves")
+	}
 	b := stanza.AppendOpen(nil, "default")
 	b = config.form("form").AppendTo(b)
 	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "default")))
@@ -58,8 +61,8 @@ func (r *request) configure() error {
 		return stanza.BadRequest("there is no form")
 	}
 	config := n.config
-	if err := config.apply(f, false); err != nil {
-		return stanza.NotAcceptable(err.Error()) // §8.2.5.2
+	if err := config.read(f); err != nil {
+		return err
 	}
 	if err := s.has(&config); err != nil {
 		return err
@@ -67,6 +70,7 @@ func (r *request) configure() error {
 	if s.view(r.node) != nil { // what its clients mean is their one item
 		config.MaxItems, config.Persist, config.Full = n.config.MaxItems, n.config.Persist, n.config.Full
 	}
+	was := n.config
 	n.config = config
 	b := new(store.Batch)
 	if err := s.put(b, n); err != nil {
@@ -76,6 +80,6 @@ func (r *request) configure() error {
 		s.drop(b, n, 0)
 	}
 	c := s.change(n, r.who.JID)
-	c.Configured, c.Notify = true, config.Notify && config.NotifyConfig
+	c.Configured, c.Notify, c.was = true, config.Notify && config.NotifyConfig, &was
 	return r.finish(b, c)
 }

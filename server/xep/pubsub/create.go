@@ -1,8 +1,6 @@
 package pubsub
 
 import (
-	"strings"
-
 	"natter/server"
 	"natter/server/store"
 	"natter/stanza"
@@ -11,23 +9,27 @@ import (
 // create handles <create/>, with <configure/> beside it or not (XEP-0060 §8.1).
 func (r *request) create() error {
 	s := r.s
+	if !r.who.Creates {
+		return stanza.Forbidden("nodes here are made by their owner")
+	}
 	config := s.Policy.Default(s.base(r.node))
-	if c, ok := r.Stanza.Find(r.Payload, NS, "configure"); ok {
+	c, ok, err := r.beside("configure", "node")
+	if err != nil {
+		return err
+	}
+	if ok {
 		f, _, err := submitted(r.Stanza, c, formConfig)
 		if err != nil {
 			return err
 		}
 		if f != nil {
-			if err := config.apply(f, false); err != nil {
-				return stanza.NotAcceptable(err.Error())
+			if err := config.read(f); err != nil {
+				return err
 			}
 		}
 	}
 	if err := s.has(&config); err != nil {
 		return err
-	}
-	if !r.who.Creates {
-		return stanza.Forbidden("nodes here are made by their owner")
 	}
 	name := s.base(r.node)
 	if name == "" { // §8.1.2: an instant node
@@ -50,19 +52,26 @@ func (r *request) create() error {
 		payload = pubsub(NS, stanza.AppendEmpty(nil, "create", "node", name))
 	}
 	k := r.Keep()
-	c := s.change(n, r.who.JID)
+	made := s.change(n, r.who.JID)
 	err = s.commit(r.Turn, b, func(t *server.Turn, err error) {
 		if err != nil {
 			k.Fail(t, err)
 			return
 		}
 		k.Reply(t, payload)
-		s.changed(c)
+		s.changed(made)
 	})
 	if err != nil {
 		return err
 	}
 	return server.Pending
+}
+
+// nameable reports whether a node can have a name: what a resource can have (§4.6.2),
+// so that no two names look the same by how they are encoded and none breaks a list.
+func nameable(name string) bool {
+	j, err := stanza.ParseJID("n@n/" + name)
+	return err == nil && j.Resource() == name
 }
 
 // make makes a node. The service must be locked.
@@ -81,12 +90,12 @@ func (s *Service) make(b *store.Batch, name string, config Config, who *Asker) (
 			return nil, with(stanza.ResourceConstraint("you have made as many nodes as one may"), "max-nodes-exceeded", "")
 		}
 	}
-	if strings.Contains(name, sep) {
-		return nil, stanza.BadRequest("that is no name for a node")
+	if !nameable(name) {
+		return nil, stanza.NotAcceptable("that is no name for a node: it has no control characters and is in normal form")
 	}
 	n := &node{name: name, config: config, created: s.Host.Server.Store.NextID(), creator: who.JID.Bare()}
 	if !who.Owner {
-		n.affiliate(who.JID, Owner)
+		n.affiliate(who.JID, Owner, n.created)
 	}
 	if err := s.put(b, n); err != nil {
 		return nil, err

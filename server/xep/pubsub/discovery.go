@@ -16,15 +16,17 @@ import (
 func Features(shared bool) []string {
 	list := []string{NS}
 	if !shared {
-		list = append(list, NS+"#access-presence", NS+"#access-roster")
+		list = append(list, NS+"#access-presence", NS+"#access-roster", NS+"#last-published")
 	}
 	for _, f := range []string{
+		// §10 has access-X say that X is the default; servers and clients alike take it
+		// to say that there is X.
 		"access-authorize", "access-open", "access-whitelist",
 		"auto-create", "config-node", "config-node-max", "create-and-configure", "create-nodes",
-		"delete-items", "delete-nodes", "instant-nodes", "item-ids", "last-published",
+		"delete-items", "delete-nodes", "get-pending", "instant-nodes", "item-ids", "leased-subscription",
 		"manage-subscriptions", "member-affiliation", "meta-data", "modify-affiliations", "multi-items",
-		"outcast-affiliation", "persistent-items", "publish", "publish-only-affiliation", "publish-options",
-		"publisher-affiliation", "purge-nodes", "retract-items", "retrieve-affiliations", "retrieve-default",
+		"outcast-affiliation", "persistent-items", "publish", "publish-only-affiliation", "publish-node-full",
+		"publish-options", "publisher-affiliation", "purge-nodes", "retract-items", "retrieve-affiliations", "retrieve-default",
 		"retrieve-default-sub", "retrieve-items", "retrieve-subscriptions", "rsm", "subscribe",
 		"subscription-options", "subscription-notifications",
 	} {
@@ -99,8 +101,9 @@ func (s *Service) Info(who Asker, node string) []byte {
 	add("list-single", "access_model", c.Access)
 	add("list-single", "publish_model", c.Publish)
 	add("text-single", "max_items", settingOf("pubsub#max_items").get(c)...)
-	if n.rights().owner(&who) {
-		add("text-single", "num_subscribers", strconv.Itoa(len(n.subscriptions)))
+	add("jid-multi", "contact", c.Contact...)
+	if s.Shared || who.Owner { // of a person's nodes it would say who knows whom
+		add("text-single", "num_subscribers", strconv.Itoa(len(n.subscriptions)-len(n.pending())))
 	}
 	var owners []string
 	if who.Personal {

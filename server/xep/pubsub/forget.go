@@ -38,7 +38,7 @@ func (s *Service) Forget(b *store.Batch, jid stanza.JID) error {
 		if !was {
 			continue
 		}
-		n.affiliate(jid, none)
+		n.affiliate(jid, none, 0)
 		if err := s.put(b, n); err != nil {
 			return err
 		}
@@ -46,4 +46,21 @@ func (s *Service) Forget(b *store.Batch, jid stanza.JID) error {
 	}
 	s.gone = s.gone || changed
 	return nil
+}
+
+// Strip takes an account that is no more off the nodes as they are in memory, but for
+// bans. In the store it may stay: it is left out when they are loaded.
+func (s *Service) Strip(jid stanza.JID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.nodes {
+		if a := n.affiliations[jid]; a != none && a != Outcast {
+			n.affiliate(jid, none, 0)
+		}
+		for j := range n.subscriptions {
+			if j.Bare() == jid {
+				n.subscribe(j, nil)
+			}
+		}
+	}
 }

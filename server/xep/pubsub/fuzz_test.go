@@ -17,6 +17,9 @@ func FuzzConfig(f *testing.F) {
 		`<field var='pubsub#max_items'><value>0</value></field>`,
 		`<field var='pubsub#title'><value>x</value></field><field var='pubsub#unknown'/>`,
 		`<field var='pubsub#deliver_payloads'/>`,
+		`<field var='pubsub#item_expire'><value>86400</value></field><field var='pubsub#itemreply'><value>publisher</value></field>`,
+		`<field var='pubsub#item_expire'><value>max</value></field><field var='pubsub#node_type'><value>leaf</value></field>`,
+		`<field var='pubsub#contact'><value>a@b</value><value>C@d/e</value></field>`,
 	} {
 		f.Add(s)
 	}
@@ -25,7 +28,7 @@ func FuzzConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		c := Config{Access: "presence", Publish: "publishers", MaxItems: 1, Full: "reject", SendLast: "never", MessageType: "headline"}
+		c := Config{Access: "presence", Publish: "publishers", MaxItems: 1, Full: "reject", SendLast: "never", MessageType: "headline", Reply: "none"}
 		if c.apply(x, true) != nil {
 			return
 		}

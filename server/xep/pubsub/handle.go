@@ -59,6 +59,11 @@ func (s *Service) Handle(q *server.IQ) error {
 		if !ok {
 			continue
 		}
+		for c := range q.Stanza.Children(q.Payload) {
+			if c != el && q.Stanza.ChildIs(c, a.ns, a.name) {
+				return stanza.BadRequest("one thing is asked for at a time") // §6.1.1
+			}
+		}
 		who, err := s.Policy.Ask(q.Turn, s, q.Origin.JID)
 		if err != nil {
 			return err
@@ -74,6 +79,28 @@ func (s *Service) Handle(q *server.IQ) error {
 		return unsupported(string(q.Stanza.Local(c)), "the service does not do that")
 	}
 	return stanza.BadRequest("say what is to be done")
+}
+
+// beside finds an element that goes with that of the request: it has to come after
+// it and must not have certain attributes (§6.3.7, §8.1.3).
+func (r *request) beside(name string, without ...string) (el stanza.Child, found bool, err error) {
+	after := false
+	for c := range r.Stanza.Children(r.Payload) {
+		after = after || c == r.el
+		if !r.Stanza.ChildIs(c, NS, name) {
+			continue
+		}
+		if !after || found {
+			return c, false, stanza.BadRequest("<" + name + "/> comes once, after what it goes with")
+		}
+		for _, attr := range without {
+			if _, has := r.Stanza.ChildAttr(c, attr); has {
+				return c, false, stanza.BadRequest("<" + name + "/> has no " + attr + " here")
+			}
+		}
+		el, found = c, true
+	}
+	return el, found, nil
 }
 
 // lock locks the service for a change; see enter.

@@ -34,8 +34,9 @@ func (r *request) items() error {
 		err = unsupported("persistent-items", "the node keeps no items")
 	}
 	var list []entry
+	var config Config
 	if err == nil {
-		list = slices.Clone(n.items)
+		list, config = slices.Clone(n.items), n.config
 	}
 	s.mu.Unlock()
 	if err != nil {
@@ -46,10 +47,10 @@ func (r *request) items() error {
 		if err != nil {
 			return err
 		}
-		if len(ids) > 0 && !slices.Contains(ids, i.ID) {
-			return stanza.ItemNotFound("there is no such item")
+		b := stanza.AppendOpen(nil, "items", "node", r.node)
+		if len(ids) == 0 || slices.Contains(ids, i.ID) {
+			b = s.appendItem(b, &i, &config)
 		}
-		b := s.appendItem(stanza.AppendOpen(nil, "items", "node", r.node), &i)
 		r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "items")))
 		return nil
 	}
@@ -67,7 +68,7 @@ func (r *request) items() error {
 	}
 	b := stanza.AppendOpen(nil, "items", "node", r.node)
 	for i := range got {
-		b = s.appendItem(b, &got[i])
+		b = s.appendItem(b, &got[i], &config)
 	}
 	b = stanza.AppendClose(b, "items")
 	if page.Present {
@@ -112,10 +113,7 @@ func choose(list []entry, ids []string, most int, page rsm.Query) ([]entry, rsm.
 				some = append(some, list[i])
 			}
 		}
-		if len(some) == 0 {
-			return nil, rsm.Result{}, stanza.ItemNotFound("there is no such item") // §6.5.9.12
-		}
-		list = some
+		list = some // none where there are none such (§6.5.9.12)
 	}
 	if most >= 0 && most < len(list) {
 		list = list[len(list)-most:]
@@ -198,11 +196,12 @@ func (s *Service) Config(node string) (Config, bool) {
 	return n.config, true
 }
 
-// appendItem appends an <item/>. Who published it is said where that may be
-// somebody else than who owns the service (§7.1.2.3).
-func (s *Service) appendItem(b []byte, i *Item) []byte {
+// appendItem appends an <item/>. Who published it is said where the node is
+// configured so (§7.1.2.3, §12.17); and always where a person's service holds what
+// somebody else has published, which would be taken for its owner's.
+func (s *Service) appendItem(b []byte, i *Item, c *Config) []byte {
 	publisher := ""
-	if i.Publisher != s.JID {
+	if c.Reply == "publisher" || !s.Shared && i.Publisher != s.JID {
 		publisher = i.Publisher.String()
 	}
 	if i.Payload == nil {

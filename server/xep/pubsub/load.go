@@ -3,7 +3,9 @@ package pubsub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,9 +27,10 @@ const sep = "\x01"
 type node struct {
 	name          string
 	config        Config
-	affiliations  map[stanza.JID]Affiliation // of bare JIDs, but for the owner of a personal service
-	subscriptions map[stanza.JID]*subscription
-	created       uint64 // an id of the store, which is a time
+	affiliations  map[stanza.JID]Affiliation   // of bare JIDs, but for the owner of a personal service
+	subscriptions map[stanza.JID]*subscription // neither map is ever changed, only made anew
+	since         map[stanza.JID]uint64        // ids of the store: when the affiliations were given
+	created       uint64                       // an id of the store, which is a time
 	creator       stanza.JID
 	items         []entry // the oldest first
 	last          *Item   // the newest, when it is at hand
@@ -45,6 +48,7 @@ type entry struct {
 type nodeDoc struct {
 	Config        Config
 	Affiliations  map[string]Affiliation   `json:",omitempty"`
+	Since         map[string]uint64        `json:",omitempty"`
 	Subscriptions map[string]*subscription `json:",omitempty"`
 	Created       uint64
 	Creator       string `json:",omitempty"`
@@ -80,7 +84,7 @@ func (s *Service) Load() error {
 			return err
 		}
 		for _, d := range docs {
-			n, err := nodeOf(d)
+			n, err := s.nodeOf(d)
 			if err != nil {
 				return fmt.Errorf("node %q of %s: %w", d.Key.Key, s.JID, err)
 			}
@@ -113,24 +117,65 @@ func (s *Service) Load() error {
 	}
 }
 
-func nodeOf(d store.Doc) (*node, error) {
+// nodeOf reads a node. What was for accounts of this server that are no more is left
+// out, so that who has such a name now has nothing of it; bans stay.
+func (s *Service) nodeOf(d store.Doc) (*node, error) {
 	var v nodeDoc
 	if err := json.Unmarshal(d.Data, &v); err != nil {
 		return nil, err
 	}
 	n := &node{name: d.Key.Key, config: v.Config, created: v.Created}
-	n.creator, _ = stanza.ParseJID(v.Creator)
-	for j, a := range v.Affiliations {
-		if jid, err := stanza.ParseJID(j); err == nil {
-			n.affiliate(jid, a)
+	if n.config.Reply == "" { // made before there was a choice
+		n.config.Reply = "none"
+		if s.Shared {
+			n.config.Reply = "publisher"
 		}
 	}
-	for j, sub := range v.Subscriptions {
-		if jid, err := stanza.ParseJID(j); err == nil {
-			n.subscribe(jid, sub)
+	n.creator, _ = stanza.ParseJID(v.Creator)
+	n.affiliations = make(map[stanza.JID]Affiliation, len(v.Affiliations))
+	n.since = make(map[stanza.JID]uint64, len(v.Affiliations))
+	for text, a := range v.Affiliations {
+		j, err := stanza.ParseJID(text)
+		if err != nil {
+			continue
+		}
+		there, err := s.sameSince(j, v.Since[text])
+		if err != nil {
+			return nil, err
+		}
+		if there || a == Outcast { // who was banned does not come back by another account
+			n.affiliations[j], n.since[j] = a, v.Since[text]
+		}
+	}
+	n.subscriptions = make(map[stanza.JID]*subscription, len(v.Subscriptions))
+	for text, sub := range v.Subscriptions {
+		j, err := stanza.ParseJID(text)
+		if err != nil || sub == nil {
+			continue
+		}
+		there, err := s.sameSince(j, sub.Since)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			n.subscriptions[j] = sub
 		}
 	}
 	return n, nil
+}
+
+// sameSince reports whether who has an address now is who had it at the time that an
+// id of the store is of; of addresses elsewhere that is not known, and believed.
+func (s *Service) sameSince(j stanza.JID, since uint64) (bool, error) {
+	h := s.Host.Server.Host(j.Domain())
+	if h == nil || j.Local() == "" {
+		return true, nil
+	}
+	born, err := h.Born(j.Local())
+	if errors.Is(err, server.ErrUnknown) {
+		return false, nil
+	}
+	return born <= since, err
 }
 
 // put adds to b what keeps the node's configuration, affiliations, subscriptions.
@@ -141,6 +186,12 @@ func (s *Service) put(b *store.Batch, n *node) error {
 			v.Affiliations = make(map[string]Affiliation)
 		}
 		v.Affiliations[j.String()] = a
+		if since := n.since[j]; since != 0 {
+			if v.Since == nil {
+				v.Since = make(map[string]uint64)
+			}
+			v.Since[j.String()] = since
+		}
 	}
 	for j, sub := range n.subscriptions {
 		if v.Subscriptions == nil {
@@ -190,7 +241,12 @@ func (s *Service) drop(b *store.Batch, n *node, i int) {
 	if i == len(n.items)-1 {
 		n.last = nil
 	}
-	n.items = append(n.items[:i:i], n.items[i+1:]...)
+	if i == 0 {
+		n.items[0] = entry{}
+		n.items = n.items[1:]
+		return
+	}
+	n.items = slices.Delete(n.items, i, i+1)
 }
 
 // settled waits until the changes that are on their way are decided, so that reads

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"natter/server"
 	"natter/server/store"
@@ -25,8 +26,9 @@ func (r *request) affiliations() error {
 	s := r.s
 	b := stanza.AppendOpen(nil, "affiliations", "node", r.node)
 	s.mu.Lock()
+	base := s.base(r.node)
 	for _, n := range s.sorted() {
-		if r.node != "" && n.name != r.node {
+		if base != "" && n.name != base {
 			continue
 		}
 		if a := n.rights().affiliation(&r.who); a != none {
@@ -59,36 +61,67 @@ func (r *request) listAffiliations() error {
 	return nil
 }
 
-// addressed reads a list of elements with a jid and another attribute, which has
-// to be one of the values that check takes.
-func (r *request) addressed(name, attr string, check func(string) bool) (list []stanza.JID, values []string, err error) {
+// wish is an entry of a list of addresses with what each is to become.
+type wish struct {
+	jid   stanza.JID
+	value string
+	given bool // else it is to stay as it is
+}
+
+// wishes reads a list of elements with a jid and another attribute.
+func (r *request) wishes(name string) ([]wish, error) {
+	var list []wish
 	for c := range r.Stanza.Children(r.el) {
 		if !r.Stanza.ChildIs(c, NSOwner, name) {
-			return nil, nil, stanza.BadRequest("there is something else than a list")
+			return nil, stanza.BadRequest("there is something else than a list")
 		}
 		text, _ := r.Stanza.ChildAttr(c, "jid")
 		j, err := stanza.ParseJID(text)
 		if err != nil {
-			return nil, nil, stanza.JIDMalformed("an address in the list is not one")
-		}
-		v, _ := r.Stanza.ChildAttr(c, attr)
-		if !check(v) {
-			return nil, nil, stanza.BadRequest("there is no " + attr + " of that name")
+			return nil, stanza.JIDMalformed("an address in the list is not one")
 		}
 		if len(list) == maxSubscriptions {
-			return nil, nil, stanza.PolicyViolation("the list is too long")
+			return nil, stanza.PolicyViolation("the list is too long")
 		}
-		list, values = append(list, j), append(values, v)
+		w := wish{jid: j}
+		w.value, w.given = r.Stanza.ChildAttr(c, name)
+		list = append(list, w)
 	}
-	return list, values, nil
+	return list, nil
 }
 
-// setAffiliations changes who is what to a node (§8.9.2). All of it is done or
-// nothing. Who loses access loses the subscription.
+// granted answers a request to change a list, of whose entries some are refused:
+// what is wrong with each, refused says as it stays (§8.8.2.4, §8.9.2.4).
+func (r *request) granted(list string, refused []byte) func(*server.Turn, error) {
+	k := r.Keep()
+	if refused == nil {
+		return done(k)
+	}
+	b := stanza.AppendOpen(nil, list, "node", r.node)
+	b = pubsub(NSOwner, stanza.AppendClose(append(b, refused...), list))
+	return func(t *server.Turn, err error) {
+		if err != nil {
+			k.Fail(t, err)
+			return
+		}
+		k.FailWith(t, b, stanza.NotAcceptable("what is listed stays as it was, the rest is done"))
+	}
+}
+
+// setAffiliations changes who is what to a node (§8.9.2). Who waits for approval has
+// it with a place on the list, and who becomes an outcast has no subscription any
+// more (§8.7.4).
 func (r *request) setAffiliations() error {
-	list, values, err := r.addressed("affiliation", "affiliation", func(v string) bool { _, ok := affiliationOf(v); return ok })
+	list, err := r.wishes("affiliation")
 	if err != nil {
 		return err
+	}
+	seen := make(map[stanza.JID]bool)
+	for _, w := range list {
+		if seen[w.jid.Bare()] {
+			return stanza.BadRequest("an address is listed twice")
+		}
+		seen[w.jid.Bare()] = true
 	}
 	s := r.s
 	n, err := r.lockOwned()
@@ -96,50 +129,85 @@ func (r *request) setAffiliations() error {
 		return err
 	}
 	defer s.mu.Unlock()
-	old := n.affiliations
-	n.affiliations = maps.Clone(old)
-	for i, j := range list {
-		if r.who.Personal && j.Bare() == s.JID {
-			if values[i] != string(Owner) {
-				n.affiliations = old
-				return stanza.NotAcceptable("the owner of the account stays the owner of the node")
+	var refused []byte
+	var changed []stanza.JID
+	for _, resigning := range []bool{false, true} { // so that an owner can name another and go
+		for _, w := range list {
+			j := w.jid.Bare()
+			was := n.affiliations[j]
+			if r.who.Personal && j == s.JID {
+				was = Owner
 			}
-			continue
-		}
-		a, _ := affiliationOf(values[i])
-		n.affiliate(j, a)
-	}
-	owners := 0
-	for _, a := range n.affiliations {
-		if a == Owner {
-			owners++
-		}
-	}
-	switch {
-	case owners == 0 && !r.who.Personal:
-		n.affiliations = old
-		return stanza.NotAcceptable("a node has an owner") // §8.9.2.3
-	case len(n.affiliations) > maxAffiliations:
-		n.affiliations = old
-		return stanza.ResourceConstraint("the node has too many affiliations")
-	}
-	for j := range n.subscriptions {
-		if n.affiliations[j.Bare()] == Outcast {
-			n.subscribe(j, nil)
+			if !w.given || (was == Owner) != resigning {
+				continue
+			}
+			a, known := affiliationOf(w.value)
+			if !known || !s.moves(n, j, was, a) {
+				refused = stanza.AppendEmpty(refused, "affiliation", "jid", j.String(), "affiliation", nameOf(was))
+				continue
+			}
+			if j == s.JID && r.who.Personal {
+				continue
+			}
+			n.affiliate(j, a, s.Host.Server.Store.NextID())
+			changed = append(changed, s.follows(n, j, a)...)
 		}
 	}
-	b := new(store.Batch)
-	if err := s.put(b, n); err != nil {
-		return err
-	}
-	if err := s.commit(r.Turn, b, done(r.Keep())); err != nil {
-		return err
-	}
-	return server.Pending
+	return s.storeSubscriptions(r.Turn, n, r.who.JID, changed, r.granted("affiliations", refused))
 }
 
-// listSubscriptions lists a node's subscriptions, those that wait for approval
-// included, for its owner (§8.8.1).
+// moves reports whether an entity can go from one affiliation to another (§4.1). A
+// node has an owner, and a person's nodes that person.
+func (s *Service) moves(n *node, j stanza.JID, was, a Affiliation) bool {
+	switch {
+	case was == a:
+		return true
+	case was == Publisher && a == Member:
+		return false
+	case was == Owner:
+		if a != none || j == s.JID {
+			return false
+		}
+		for k, b := range n.affiliations {
+			if b == Owner && k != j {
+				return true
+			}
+		}
+		return !s.Shared
+	case was != none:
+		return true
+	}
+	return len(n.affiliations) < maxAffiliations && s.people() < s.Limits.People
+}
+
+// follows applies a new affiliation to the subscriptions of who has it, and returns
+// those that are others now.
+func (s *Service) follows(n *node, j stanza.JID, a Affiliation) (changed []stanza.JID) {
+	for k, sub := range n.subscriptions {
+		switch {
+		case k.Bare() != j:
+			continue
+		case a == Outcast:
+			n.subscribe(k, nil)
+		case sub.State == statePending && (a == Owner || a == Publisher || a == Member):
+			s.setSubscription(n, k, stateSubscribed)
+		default:
+			continue
+		}
+		changed = append(changed, k)
+	}
+	return changed
+}
+
+func nameOf(a Affiliation) string {
+	if a == none {
+		return "none"
+	}
+	return string(a)
+}
+
+// listSubscriptions lists a node's subscriptions for its owner; those that wait for
+// approval are asked for otherwise (§8.8.1.2, §8.7).
 func (r *request) listSubscriptions() error {
 	s := r.s
 	s.mu.Lock()
@@ -150,7 +218,9 @@ func (r *request) listSubscriptions() error {
 	}
 	b := stanza.AppendOpen(nil, "subscriptions", "node", r.node)
 	for _, j := range sortedJIDs(n.subscriptions) {
-		b = stanza.AppendEmpty(b, "subscription", "jid", j.String(), "subscription", n.subscriptions[j].State)
+		if sub := n.subscriptions[j]; sub.inForce(time.Now()) {
+			b = stanza.AppendEmpty(b, "subscription", "jid", j.String(), "subscription", sub.State)
+		}
 	}
 	s.mu.Unlock()
 	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "subscriptions")))
@@ -160,9 +230,7 @@ func (r *request) listSubscriptions() error {
 // setSubscriptions changes subscriptions on the owner's behalf (§8.8.2); whoever is
 // concerned is told.
 func (r *request) setSubscriptions() error {
-	list, values, err := r.addressed("subscription", "subscription", func(v string) bool {
-		return v == stateSubscribed || v == statePending || v == "none"
-	})
+	list, err := r.wishes("subscription")
 	if err != nil {
 		return err
 	}
@@ -172,16 +240,31 @@ func (r *request) setSubscriptions() error {
 		return err
 	}
 	defer s.mu.Unlock()
-	if len(n.subscriptions)+len(list) > maxSubscriptions {
-		return with(stanza.PolicyViolation("the node has too many subscribers"), "too-many-subscriptions", "")
-	}
+	n.prune(time.Now())
+	var refused []byte
 	var changed []stanza.JID
-	for i, j := range list {
-		if s.setSubscription(n, j, values[i]) {
-			changed = append(changed, j)
+	for _, w := range list {
+		if !w.given {
+			continue
+		}
+		was := n.subscriptions[w.jid]
+		bad := w.value != stateSubscribed && w.value != statePending && w.value != "none"
+		if !bad && was == nil && w.value != "none" {
+			bad = s.space(n, w.jid) != nil
+		}
+		if bad {
+			state := "none"
+			if was != nil {
+				state = was.State
+			}
+			refused = stanza.AppendEmpty(refused, "subscription", "jid", w.jid.String(), "subscription", state)
+			continue
+		}
+		if s.setSubscription(n, w.jid, w.value) {
+			changed = append(changed, w.jid)
 		}
 	}
-	return s.storeSubscriptions(r.Turn, n, r.who.JID, changed, done(r.Keep()))
+	return s.storeSubscriptions(r.Turn, n, r.who.JID, changed, r.granted("subscriptions", refused))
 }
 
 // setSubscription sets a subscription's state; it reports whether it is another.
@@ -192,11 +275,13 @@ func (s *Service) setSubscription(n *node, j stanza.JID, state string) bool {
 		n.subscribe(j, nil)
 		return was != nil
 	case was == nil:
-		n.subscribe(j, &subscription{State: state})
+		n.subscribe(j, &subscription{State: state, Since: s.Host.Server.Store.NextID()})
 	case was.State == state:
 		return false
 	default:
-		n.subscribe(j, &subscription{State: state, Mute: was.Mute})
+		now := *was
+		now.State = state
+		n.subscribe(j, &now)
 	}
 	return true
 }
@@ -209,19 +294,23 @@ func (s *Service) storeSubscriptions(t *server.Turn, n *node, by stanza.JID, cha
 		return err
 	}
 	c := s.change(n, by)
-	return s.commit(t, b, func(t *server.Turn, err error) {
+	err := s.commit(t, b, func(t *server.Turn, err error) {
 		then(t, err)
-		if err != nil {
+		if err != nil || len(changed) == 0 {
 			return
 		}
 		s.later(func(t *server.Turn) {
 			for _, j := range changed {
 				sub := c.subscriptions[j]
 				s.sendEvent(t, j, "normal", appendSubscription(nil, c.Node, j, sub), nil)
-				if sub != nil && sub.State == stateSubscribed && c.Config.SendLast != "never" {
+				if sub != nil && sub.inForce(time.Now()) && c.Config.SendLast != "never" {
 					s.sendLast(t, c.Node, j, c.at)
 				}
 			}
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return server.Pending
 }

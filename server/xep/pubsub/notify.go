@@ -3,6 +3,7 @@ package pubsub
 import (
 	"context"
 	"slices"
+	"time"
 
 	"natter/server"
 	"natter/stanza"
@@ -36,18 +37,30 @@ func (s *Service) tell(t *server.Turn, c *Change) {
 	if event == nil {
 		return
 	}
-	s.each(t, c, func(to stanza.JID) { s.sendEvent(t, to, c.Config.MessageType, event, nil) })
+	var replyTo []byte
+	if c.ReplyTo != (stanza.JID{}) && len(c.Published) > 0 {
+		replyTo = stanza.AppendOpen(nil, "addresses", "xmlns", "http://jabber.org/protocol/address")
+		replyTo = stanza.AppendEmpty(replyTo, "address", "type", "replyto", "jid", c.ReplyTo.String())
+		replyTo = stanza.AppendClose(replyTo, "addresses")
+	}
+	s.each(t, c, func(to stanza.JID, who *Asker) {
+		more := replyTo
+		if !who.Presence { // who may not see whether the session is there (XEP-0163 §4.3.1)
+			more = nil
+		}
+		s.sendEvent(t, to, c.Config.MessageType, event, more)
+	})
 }
 
 // each calls fn once with every address that gets a change's event. Who lost
 // access since it subscribed gets none.
-func (s *Service) each(t *server.Turn, c *Change, fn func(to stanza.JID)) {
-	r := rights{&c.Config, c.affiliations, c.subscriptions}
+func (s *Service) each(t *server.Turn, c *Change, fn func(to stanza.JID, who *Asker)) {
+	r := rights{&c.Config, c.affiliations, c.subscriptions, time.Now()}
 	told := make(map[stanza.JID]bool)
-	tell := func(to stanza.JID) {
+	tell := func(to stanza.JID, who *Asker) {
 		if !told[to] {
 			told[to] = true
-			fn(to)
+			fn(to, who)
 		}
 	}
 	s.Policy.Audience(t, s, c.Node, func(who Asker) {
@@ -55,20 +68,21 @@ func (s *Service) each(t *server.Turn, c *Change, fn func(to stanza.JID)) {
 			return
 		}
 		if r.read(&who, false) == nil {
-			tell(who.JID)
+			tell(who.JID, &who)
 		}
 	})
 	for _, j := range sortedJIDs(c.subscriptions) {
 		sub := c.subscriptions[j]
-		if sub.State != stateSubscribed || sub.Mute {
+		waits := c.Deleted && sub.State == statePending // hears of that (§8.4.2)
+		if sub.Mute || !waits && !sub.inForce(r.now) {
 			continue
 		}
 		who, err := s.Policy.Ask(t, s, j)
-		if err != nil || r.read(&who, false) != nil {
+		if err != nil || r.read(&who, waits) != nil {
 			continue
 		}
 		for _, to := range s.addresses(t, c, j) {
-			tell(to)
+			tell(to, &who)
 		}
 	}
 }
@@ -117,7 +131,7 @@ func (s *Service) event(c *Change) []byte {
 		if !c.Config.Payloads {
 			i.Payload = nil
 		}
-		b = s.appendItem(b, &i)
+		b = s.appendItem(b, &i, &c.Config)
 	}
 	for _, id := range c.Retracted {
 		b = stanza.AppendEmpty(b, "retract", "id", id)
@@ -142,12 +156,14 @@ func (s *Service) sendEvent(t *server.Turn, to stanza.JID, typ string, event, mo
 // SendLast sends the last item of each node to a resource that has just come, of
 // those nodes that it wants, may read, and that are configured to (XEP-0163 §4.3.4).
 // They go in line with what is being told, so that no older item comes after a
-// newer one; items with an id of the store above at are left out.
-func (s *Service) SendLast(who Asker, at uint64, wants func(node string) bool) {
+// newer one; items with an id of the store above at are left out. Where before, what
+// the resource was to the service, is not nil, nodes that it could read then are too.
+func (s *Service) SendLast(who Asker, before *Asker, at uint64, wants func(node string) bool) {
 	s.mu.Lock()
 	var nodes []string
 	for _, n := range s.nodes {
-		if n.config.SendLast == "on_sub_and_presence" && n.config.Notify && len(n.items) > 0 && wants(n.name) && n.rights().read(&who, false) == nil {
+		if n.config.SendLast == "on_sub_and_presence" && n.config.Notify && len(n.items) > 0 && wants(n.name) &&
+			n.rights().read(&who, false) == nil && (before == nil || n.rights().read(before, false) != nil) {
 			nodes = append(nodes, n.name)
 		}
 	}
@@ -168,7 +184,7 @@ func (s *Service) SendLast(who Asker, at uint64, wants func(node string) bool) {
 func (s *Service) sendLast(t *server.Turn, name string, to stanza.JID, at uint64) {
 	s.settled(t)
 	s.mu.Lock()
-	n := s.nodes[name]
+	n := s.at(name)
 	if n == nil || len(n.items) == 0 || n.items[len(n.items)-1].seq > at {
 		s.mu.Unlock()
 		return
@@ -194,6 +210,6 @@ func (s *Service) sendLast(t *server.Turn, name string, to stanza.JID, at uint64
 		item.Payload = nil
 	}
 	b := stanza.AppendOpen(nil, "items", "node", name)
-	b = stanza.AppendClose(s.appendItem(b, &item), "items")
+	b = stanza.AppendClose(s.appendItem(b, &item, &config), "items")
 	s.sendEvent(t, to, config.MessageType, b, appendDelay(nil, e.seq))
 }

@@ -1,6 +1,8 @@
 package pubsub
 
 import (
+	"errors"
+
 	"natter/server"
 	"natter/server/store"
 	"natter/server/xep/forms"
@@ -15,7 +17,8 @@ type Publication struct {
 	Docs    []store.Doc // stored along with it
 	Retract []string    // … items that go at the same time
 	Module  string
-	Silent  bool // nobody is told
+	Silent  bool       // nobody is told
+	ReplyTo stanza.JID // see Change
 
 	bare bool // it may be without items
 }
@@ -58,6 +61,9 @@ func (r *request) publish() error {
 		}
 		p.Options = f
 	}
+	if o := r.Session(); o != nil && r.who.Owner && r.s.Policy.Named(o) {
+		p.ReplyTo = o.JID
+	}
 	k := r.Keep()
 	err := r.s.Publish(r.Turn, r.who, p, func(t *server.Turn, ids []string, err error) {
 		if err != nil {
@@ -93,6 +99,9 @@ func (s *Service) Publish(t *server.Turn, who Asker, p Publication, then func(t 
 		}
 		ids = []string{viewID}
 	}
+	if err := s.know(&who); err != nil {
+		return err
+	}
 	if err := s.enter(); err != nil {
 		return err
 	}
@@ -102,7 +111,7 @@ func (s *Service) Publish(t *server.Turn, who Asker, p Publication, then func(t 
 		return err
 	}
 	c := s.change(n, who.JID)
-	c.Module, c.Notify = p.Module, n.config.Notify && !p.Silent
+	c.Module, c.Notify, c.ReplyTo = p.Module, n.config.Notify && !p.Silent, p.ReplyTo
 	for _, id := range p.Retract {
 		if i := n.find(id); i >= 0 {
 			s.drop(b, n, i)
@@ -141,7 +150,7 @@ func (s *Service) Publish(t *server.Turn, who Asker, p Publication, then func(t 
 // batch so far. The service is locked and not changed where there is an error.
 func (s *Service) prepare(who *Asker, p *Publication) (*node, *store.Batch, error) {
 	b := new(store.Batch)
-	n := s.nodes[p.Node]
+	n := s.at(p.Node)
 	config := s.Policy.Default(p.Node)
 	if n == nil {
 		if !who.Creates {
@@ -161,6 +170,11 @@ func (s *Service) prepare(who *Asker, p *Publication) (*node, *store.Batch, erro
 	} else {
 		if !n.rights().publish(who) {
 			return nil, nil, forbidden()
+		}
+		for i := range p.Items { // replacing is taking back
+			if k := n.find(p.Items[i].ID); k >= 0 && !n.rights().edits(who) && !s.owns(&n.items[k], who) {
+				return nil, nil, stanza.Forbidden("somebody else has published the item of that id")
+			}
 		}
 		config = n.config
 		if p.Options != nil {
@@ -285,14 +299,23 @@ func keep(list, among []string) []string {
 // change starts a change of a node with a snapshot of who is to hear of it. The
 // service must be locked.
 func (s *Service) change(n *node, by stanza.JID) *Change {
-	c := &Change{Node: n.name, By: by, Config: n.config, at: s.Host.Server.Store.NextID()}
-	c.affiliations = make(map[stanza.JID]Affiliation, len(n.affiliations))
-	for j, a := range n.affiliations {
-		c.affiliations[j] = a
+	return &Change{
+		Node: n.name, By: by, Config: n.config, at: s.Host.Server.Store.NextID(),
+		affiliations: n.affiliations, subscriptions: n.subscriptions,
 	}
-	c.subscriptions = make(map[stanza.JID]*subscription, len(n.subscriptions))
-	for j, sub := range n.subscriptions {
-		c.subscriptions[j] = sub
+}
+
+// know fills in since when an asker's account is there, for one that may have items at
+// nodes of others. No lock is held.
+func (s *Service) know(who *Asker) error {
+	h := s.Host.Server.Host(who.JID.Domain())
+	if who.Owner || h == nil {
+		return nil
 	}
-	return c
+	born, err := h.Born(who.JID.Local())
+	if err != nil && !errors.Is(err, server.ErrUnknown) {
+		return err
+	}
+	who.born = born
+	return nil
 }

@@ -32,6 +32,7 @@ type Limits struct {
 	Items   int   // items of all nodes together, and of one
 	Bytes   int64 // what all items take, with an overhead for each
 	Payload int   // bytes of one item
+	People  int   // subscriptions and affiliations of all nodes together
 }
 
 // overhead is what an item counts beyond its payload, so that many small ones are
@@ -41,6 +42,7 @@ const overhead = 256
 // Bounds within one node, and on what is on its way to subscribers.
 const (
 	maxSubscriptions = 1000
+	maxOfOne         = 20 // … of one account's addresses
 	maxAffiliations  = 1000
 	maxID            = 1023 // bytes of the name of a node or an item
 	maxOutbox        = 1000 // changes
@@ -82,6 +84,9 @@ type Policy interface {
 	// Owners are who is asked to approve subscriptions of a node whose owners by
 	// affiliation are those given.
 	Owners(s *Service, owners []stanza.JID) []stanza.JID
+	// Named reports whether who gets a node's events may learn which session has
+	// published.
+	Named(*server.Session) bool
 	// Views are the nodes that are views of others.
 	Views() []*View
 	// Changed is told of each change once it is durable, before subscribers are.
@@ -97,6 +102,8 @@ type Asker struct {
 	Personal bool // the service is a person's, not for all
 	Blocked  bool // by the owner (XEP-0191)
 	Groups   []string
+
+	born uint64 // an id of the store from when its account was made, where that counts
 }
 
 // stranger reports whether the asker may not even know what there is.
@@ -134,6 +141,11 @@ type Change struct {
 	Purged, Deleted, Configured bool
 	Notify                      bool // subscribers are told
 	Redirect                    string
+	// ReplyTo is the session that published, zero where it is not to be named
+	// (XEP-0163 §4.3.1).
+	ReplyTo stanza.JID
+
+	was *Config // with Configured: as it was before
 
 	at            uint64 // an id of the store: when
 	affiliations  map[stanza.JID]Affiliation
@@ -191,7 +203,16 @@ func (s *Service) GiveUp() {
 func (s *Service) Size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return 300 + len(s.nodes)*3000 + s.items*120
+	return 300 + len(s.nodes)*3000 + s.items*120 + s.people()*200
+}
+
+// people counts the subscriptions and affiliations of all nodes. The service must
+// be locked.
+func (s *Service) people() (count int) {
+	for _, n := range s.nodes {
+		count += len(n.subscriptions) + len(n.affiliations)
+	}
+	return count
 }
 
 // changed has a durable change told: to the policy and to those who subscribed. It
@@ -202,6 +223,10 @@ func (s *Service) changed(c *Change) {
 		if c.Notify {
 			s.notify(t, c)
 		}
+		if c.Configured {
+			s.opened(t, c)
+			s.closed(t, c.Node, func(stanza.JID) bool { return true })
+		}
 	})
 }
 
@@ -210,6 +235,11 @@ func (s *Service) changed(c *Change) {
 func (s *Service) later(fn func(*server.Turn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.append(fn)
+}
+
+// append is later with the service locked.
+func (s *Service) append(fn func(*server.Turn)) {
 	s.outbox = append(s.outbox, fn)
 	if !s.sending {
 		s.sending = true

@@ -48,11 +48,14 @@ func (s *Service) Retract(t *server.Turn, who Asker, x Retraction, then func(*se
 	if v := s.view(x.Node); v != nil && len(x.IDs) > 0 {
 		return unsupported("retract-items", "publish what is to be left")
 	}
+	if err := s.know(&who); err != nil {
+		return err
+	}
 	if err := s.enter(); err != nil {
 		return err
 	}
 	defer s.mu.Unlock()
-	n := s.nodes[x.Node]
+	n := s.at(x.Node)
 	if n == nil {
 		if who.Personal && !who.Owner {
 			return forbidden()
@@ -60,8 +63,7 @@ func (s *Service) Retract(t *server.Turn, who Asker, x Retraction, then func(*se
 		return noNode(&who)
 	}
 	rights := n.rights()
-	a := rights.affiliation(&who)
-	if a != Owner && a != Publisher && !rights.publish(&who) {
+	if !rights.edits(&who) && !rights.publish(&who) {
 		return forbidden()
 	}
 	if !n.config.Persist {
@@ -72,8 +74,7 @@ func (s *Service) Retract(t *server.Turn, who Asker, x Retraction, then func(*se
 		if i < 0 {
 			return stanza.ItemNotFound("there is no such item")
 		}
-		// Who is not in charge takes back what is its own.
-		if a != Owner && a != Publisher && s.publisher(&n.items[i]) != who.JID.Bare() {
+		if !rights.edits(&who) && !s.owns(&n.items[i], &who) {
 			return forbidden()
 		}
 	}

@@ -1,58 +1,40 @@
 package pubsub
 
 import (
+	"time"
+
 	"natter/server"
 	"natter/server/store"
 	"natter/server/xep/forms"
 	"natter/stanza"
 )
 
-// States of a subscription (XEP-0060 §4.2). Without one it is none.
-const (
-	stateSubscribed = "subscribed"
-	statePending    = "pending"
-)
-
-// subscription is what an address has with a node; it does not change.
-type subscription struct {
-	State string
-	Mute  bool `json:",omitempty"` // pubsub#deliver is false
-}
-
-// subscribe sets a subscription; nil removes it.
-func (n *node) subscribe(j stanza.JID, sub *subscription) {
-	if n.subscriptions == nil {
-		n.subscriptions = make(map[stanza.JID]*subscription)
-	}
-	if sub == nil {
-		delete(n.subscriptions, j)
-		return
-	}
-	n.subscriptions[j] = sub
-}
-
-// subscriber returns the address that a request is about: the asker's own, bare or
-// full (§6.1.3.1). The owner of a node may speak for others.
-func (r *request) subscriber() (stanza.JID, error) {
+// subscriber returns the address that a request is about, one of the asker's own,
+// bare or full; else the error is wrong (§6.1.3.1, §6.2.3.3, §6.3.4.1).
+func (r *request) subscriber(wrong error) (stanza.JID, error) {
 	text, ok := r.Stanza.ChildAttr(r.el, "jid")
 	if !ok {
 		return stanza.JID{}, with(stanza.BadRequest("say which address subscribes"), "jid-required", "")
 	}
 	j, err := stanza.ParseJID(text)
-	if err != nil || j.Bare() != r.who.JID.Bare() || !j.IsBare() && j != r.who.JID {
-		return stanza.JID{}, with(stanza.BadRequest("one subscribes one's own address"), "invalid-jid", "")
+	if err != nil || j.Bare() != r.who.JID.Bare() {
+		return stanza.JID{}, wrong
 	}
 	return j, nil
 }
 
 // subscribe handles <subscribe/> (§6.1).
 func (r *request) subscribe() error {
-	j, err := r.subscriber()
+	j, err := r.subscriber(with(stanza.BadRequest("one subscribes one's own address"), "invalid-jid", ""))
 	if err != nil {
 		return err
 	}
 	var opts *forms.Form
-	if c, ok := r.Stanza.Find(r.Payload, NS, "options"); ok {
+	c, ok, err := r.beside("options", "node", "jid") // §6.3.7
+	if err != nil {
+		return err
+	}
+	if ok {
 		if opts, _, err = submitted(r.Stanza, c, formSub); err != nil {
 			return err
 		}
@@ -73,31 +55,37 @@ func (r *request) subscribe() error {
 		return unsupported("subscribe", "nobody can subscribe to that node")
 	}
 	was := n.subscriptions[j]
-	sub := &subscription{State: stateSubscribed}
+	sub := &subscription{State: stateSubscribed, Since: s.Host.Server.Store.NextID()}
 	if was != nil {
 		*sub = *was
 	}
 	switch {
 	case was != nil && was.State == statePending:
 		return with(stanza.NotAuthorized("the owner has yet to approve your subscription"), "pending-subscription", "") // §6.1.3.7
-	case was == nil && len(n.subscriptions) >= maxSubscriptions:
-		return with(stanza.PolicyViolation("the node has too many subscribers"), "too-many-subscriptions", "") // §6.1.3.9
 	case was == nil && n.config.Access == "authorize" && n.rights().affiliation(&r.who) == none:
 		sub.State = statePending
 	}
+	if was == nil {
+		if err := s.space(n, j); err != nil {
+			return err
+		}
+	}
+	reply := appendSubscription(nil, r.node, j, sub)
 	if opts != nil {
 		if err := sub.apply(opts); err != nil {
 			return err
 		}
+		reply = stanza.AppendOpen(reply, "options")
+		reply = stanza.AppendClose(sub.form("result").AppendTo(reply), "options")
 	}
 	n.subscribe(j, sub)
 	b := new(store.Batch)
 	if err := s.put(b, n); err != nil {
 		return err
 	}
-	c := s.change(n, r.who.JID)
+	change := s.change(n, r.who.JID)
 	k := r.Keep()
-	reply := pubsub(NS, appendSubscription(nil, r.node, j, sub))
+	reply = pubsub(NS, reply)
 	err = s.commit(r.Turn, b, func(t *server.Turn, err error) {
 		if err != nil {
 			k.Fail(t, err)
@@ -105,7 +93,7 @@ func (r *request) subscribe() error {
 		}
 		k.Reply(t, reply)
 		if was == nil {
-			s.later(func(t *server.Turn) { s.subscribed(t, c, j, sub) })
+			s.later(func(t *server.Turn) { s.subscribed(t, change, j, sub) })
 		}
 	})
 	if err != nil {
@@ -140,7 +128,7 @@ func appendSubscription(b []byte, node string, j stanza.JID, sub *subscription) 
 // subscribedNode locks the service and returns the node and the subscription that
 // a request is about. Where there is an error the service is not locked.
 func (r *request) subscribedNode() (*node, stanza.JID, *subscription, error) {
-	j, err := r.subscriber()
+	j, err := r.subscriber(stanza.Forbidden("that is somebody else's subscription"))
 	if err != nil {
 		return nil, j, nil, err
 	}
@@ -154,7 +142,12 @@ func (r *request) subscribedNode() (*node, stanza.JID, *subscription, error) {
 	}
 	sub := n.subscriptions[j]
 	if sub == nil {
+		// Who may not know that the node is there hears what it would if it were not.
+		err := n.rights().read(&r.who, true)
 		r.s.mu.Unlock()
+		if err != nil {
+			return nil, j, nil, err
+		}
 		return nil, j, nil, with(stanza.UnexpectedRequest("there is no such subscription"), "not-subscribed", "")
 	}
 	return n, j, sub, nil
@@ -195,7 +188,7 @@ func (r *request) options() error {
 	}
 	r.s.mu.Unlock()
 	b := stanza.AppendOpen(nil, "options", "node", r.node, "jid", j.String())
-	b = sub.form().AppendTo(b)
+	b = sub.form("form").AppendTo(b)
 	r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "options")))
 	return nil
 }
@@ -203,7 +196,7 @@ func (r *request) options() error {
 // defaultOptions answers with the options that a subscription starts with (§6.4).
 func (r *request) defaultOptions() error {
 	b := stanza.AppendOpen(nil, "default", "node", r.node)
-	b = new(subscription).form().AppendTo(b)
+	b = new(subscription).form("form").AppendTo(b)
 	r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "default")))
 	return nil
 }
@@ -225,7 +218,7 @@ func (r *request) setOptions() error {
 			r.Reply(r.Turn, nil)
 			return nil
 		}
-		return with(stanza.BadRequest("there is no form"), "invalid-options", "")
+		return invalidOptions("there is no form")
 	}
 	now := *sub
 	if err := now.apply(f); err != nil {
@@ -242,34 +235,17 @@ func (r *request) setOptions() error {
 	return server.Pending
 }
 
-func (sub *subscription) form() *forms.Form {
-	return forms.New("form", formSub).AddBool("pubsub#deliver", "Send me what is published", !sub.Mute)
-}
-
-func (sub *subscription) apply(f *forms.Form) error {
-	v, given, err := f.Bool("pubsub#deliver")
-	if err != nil {
-		return with(stanza.BadRequest("pubsub#deliver is true or false"), "invalid-options", "")
-	}
-	if given {
-		sub.Mute = !v
-	}
-	return nil
-}
-
 // subscriptions lists the asker's own (§5.6).
 func (r *request) subscriptions() error {
 	s := r.s
 	b := stanza.AppendOpen(nil, "subscriptions", "node", r.node)
+	base := s.base(r.node)
 	s.mu.Lock()
-	if r.node != "" && s.at(r.node) == nil {
-		s.mu.Unlock()
-		return noNode(&r.who)
-	}
 	for _, n := range s.sorted() {
-		if r.node != "" && n.name != r.node {
-			continue
+		if base != "" && n.name != base {
+			continue // a node that is not there is one without subscriptions
 		}
+		n.prune(time.Now())
 		for _, j := range sortedJIDs(n.subscriptions) {
 			if j.Bare() == r.who.JID.Bare() {
 				b = appendSubscription(b, n.name, j, n.subscriptions[j])

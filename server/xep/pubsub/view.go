@@ -43,7 +43,13 @@ func (s *Service) base(name string) string {
 
 // at returns the node that is behind a name, nil without. The service must be
 // locked.
-func (s *Service) at(name string) *node { return s.nodes[s.base(name)] }
+func (s *Service) at(name string) *node {
+	n := s.nodes[s.base(name)]
+	if n != nil && n.config.Expire > 0 {
+		s.expire(n)
+	}
+	return n
+}
 
 // through turns a publication at a view into one at its base. No lock is held.
 func (v *View) through(t *server.Turn, s *Service, p *Publication) error {
@@ -116,7 +122,7 @@ func (s *Service) views(t *server.Turn, c *Change) {
 		seen := *c
 		seen.Node, seen.subscriptions = v.Name, nil
 		wanted := false
-		s.each(t, &seen, func(stanza.JID) { wanted = true })
+		s.each(t, &seen, func(stanza.JID, *Asker) { wanted = true })
 		if !wanted {
 			continue // most have no client of old
 		}

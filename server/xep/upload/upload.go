@@ -67,7 +67,7 @@ func New(h *server.Host) *server.Module {
 			{Stage: server.ToAccount, Kinds: server.OnMessage, NS: nsOOB, Run: m.reflected},
 		},
 		On: func(_ *server.Turn, e server.Event) {
-			if e.Kind == server.AccountRemoved {
+			if e.Kind == server.AccountRemoved && e.Account.Host == h {
 				h.Server.Go(func(context.Context) { m.removeAll(e.Account.Local) })
 			}
 		},
