@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
+import xml.etree.ElementTree as ET
 
 from slixmpp import JID
 from slixmpp.plugins.base import register_plugin
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 from .dialogue import AWKWARD, Dialogue, Step
 from .events import CheckFailed
 from .slix import Slixmpp
 
 try:
+    import twomemo
+    import twomemo.etree
     from omemo.storage import Just, Maybe, Nothing, Storage
     from slixmpp_omemo import XEP_0384, TrustLevel
 except ImportError:  # the environment was made before this check; install adds it
     XEP_0384 = None
 
 OLD_LIST = 'eu.siacs.conversations.axolotl.devicelist'
+NEW = 'urn:xmpp:omemo:2'
 NEW_LIST = 'urn:xmpp:omemo:2:devices'
 NEW_BUNDLES = 'urn:xmpp:omemo:2:bundles'
+SCE = 'urn:xmpp:sce:1'
 
 if XEP_0384:
     class Memory(Storage):
@@ -44,6 +52,12 @@ if XEP_0384:
 
         memories: dict[str, Memory] = {}  # by account: they outlive a connection
 
+        def plugin_init(self) -> None:
+            super().plugin_init()
+            # slixmpp tells of messages with a body alone, and what the new version encrypts needs none.
+            self.xmpp.register_handler(Callback('encrypted', MatchXPath(f'{{jabber:client}}message/{{{NEW}}}encrypted'),
+                                                lambda m: m['body'] or self.xmpp.event('message', m)))
+
         @property
         def storage(self) -> Storage:
             return self.memories.setdefault(self.xmpp.boundjid.bare, Memory())
@@ -60,8 +74,29 @@ if XEP_0384:
     register_plugin(Encryption)
 
 
+def envelope(sender: str, text: str) -> bytes:
+    """What `urn:xmpp:omemo:2` encrypts: the body in an envelope of XEP-0420, with what XEP-0384 §5.5 asks for."""
+    root = ET.Element(f'{{{SCE}}}envelope')
+    ET.SubElement(ET.SubElement(root, f'{{{SCE}}}content'), '{jabber:client}body').text = text
+    ET.SubElement(root, f'{{{SCE}}}rpad').text = secrets.token_hex(secrets.randbelow(100))
+    ET.SubElement(root, f'{{{SCE}}}from', jid=sender)
+    return ET.tostring(root)
+
+
+def unfold(sender: str, sealed: bytes) -> str:
+    """The body of such an envelope, which must be its sender's (XEP-0384 §5.5)."""
+    root = ET.fromstring(sealed)
+    if root.tag != f'{{{SCE}}}envelope' or JID(root.find(f'{{{SCE}}}from').get('jid')).bare != sender:
+        raise ValueError(f'no envelope of {sender}: {sealed!r}')
+    return root.find(f'{{{SCE}}}content/{{jabber:client}}body').text
+
+
 class SlixmppEncrypted(Slixmpp):
-    """slixmpp with slixmpp-omemo. What it decrypts is an event of the kind 'decrypted'."""
+    """slixmpp with slixmpp-omemo. What it decrypts is an event of the kind 'decrypted'.
+
+    The plugin publishes keys of both versions and encrypts with the old one alone, as slixmpp has no XEP-0420. With
+    the new one the envelope is ours; keys, sessions, ratchet and elements are those of the library.
+    """
 
     kind = 'slixmpp-omemo'
     plugins = Slixmpp.plugins + ('xep_0060', 'xep_0163', 'xep_0280', 'xep_0334', 'xep_0384')
@@ -80,13 +115,25 @@ class SlixmppEncrypted(Slixmpp):
             super()._message(message)
 
     async def _decrypt(self, message) -> None:
+        plugin = self.xmpp['xep_0384']
+        version = 'new' if NEW in plugin.is_encrypted(message) else 'old'
+        sender = message['from'].bare
         try:
-            plain, device = await self.xmpp['xep_0384'].decrypt_message(message)
+            if version == 'new':
+                manager = await plugin.get_session_manager()
+                parsed = twomemo.etree.parse_message(message.xml.find(f'{{{NEW}}}encrypted'), sender)
+                sealed, device, _ = await manager.decrypt(parsed)
+                if sealed is None:
+                    return  # an empty message, which only carries keys on (XEP-0384 §4.3)
+                text = unfold(sender, sealed)
+            else:
+                plain, device = await plugin.decrypt_message(message)
+                text = plain['body']
         except Exception as error:  # whatever it is, the check is to say so
             self.events.add('undecryptable', jid=message['from'].bare, error=repr(error))
             return
-        self.events.add('decrypted', jid=message['from'].bare, text=plain['body'], device=device.device_id,
-                        sealed=plain['body'] not in str(message))
+        self.events.add('decrypted', jid=sender, text=text, device=device.device_id, version=version,
+                        sealed=text not in str(message))
 
     async def whisper(self, jid: str, text: str) -> None:
         message = self.xmpp.make_message(mto=jid, mbody=text, mtype='chat')
@@ -95,11 +142,26 @@ class SlixmppEncrypted(Slixmpp):
             raise CheckFailed(f'{self.events.who}: encrypting: {errors}')
         sealed.send()
 
-    async def reads(self, jid: str, text: str, since: int = 0) -> None:
+    async def whisper_new(self, jid: str, text: str) -> None:
+        """The same by `urn:xmpp:omemo:2` alone."""
+        plugin = self.xmpp['xep_0384']
+        await plugin.refresh_device_lists({JID(jid)})
+        manager = await plugin.get_session_manager()
+        sealed, errors = await manager.encrypt(frozenset({jid}), {NEW: envelope(self.jid, text)},
+                                               backend_priority_order=[NEW], identifier=None)
+        if errors or not sealed:
+            raise CheckFailed(f'{self.events.who}: encrypting: {errors}')
+        message = self.xmpp.make_message(mto=jid, mtype='chat')
+        message.enable('store')
+        for each in sealed:
+            message.append(twomemo.etree.serialize_message(each))
+        message.send()
+
+    async def reads(self, jid: str, text: str, since: int = 0, version: str = 'old') -> None:
         event = await self.events.expect(
             f'decrypted {text!r} from {jid}', since=since,
             match=lambda e: e['kind'] == 'undecryptable' or e['kind'] == 'decrypted' and e['jid'] == jid and e['text'] == text)
-        if event['kind'] != 'decrypted' or not event['sealed']:
+        if event['kind'] != 'decrypted' or not event['sealed'] or event['version'] != version:
             raise CheckFailed(f'{self.events.who}: {event}')
 
     async def ids(self, node: str, jid: str) -> list[str]:
@@ -142,6 +204,20 @@ async def omemo(context) -> list[Step]:
         await second.status('online')
         await second.reads(first.jid, 'while you were out', mark)
 
+    async def talks_new() -> None:
+        for sender, reader in ((first, second), (second, first), (first, second)):
+            mark = reader.events.mark
+            await sender.whisper_new(reader.jid, AWKWARD)
+            await reader.reads(sender.jid, AWKWARD, mark, 'new')
+
+    async def away_new() -> None:
+        mark = second.events.mark
+        await second.status('offline')
+        await first.whisper_new(second.jid, 'while you were out, anew')
+        await first.settle()
+        await second.status('online')
+        await second.reads(first.jid, 'while you were out, anew', mark, 'new')
+
     async def open_to_all() -> None:
         items = await stranger.xmpp['xep_0060'].get_items(JID(first.jid), NEW_LIST, timeout=10)
         if not list(items['pubsub']['items']):
@@ -149,8 +225,10 @@ async def omemo(context) -> list[Step]:
 
     return [('publishes devices and keys of both versions', publishes, True),
             ('encrypts for a friend, who decrypts and answers', talks, True),
+            ('does the same with urn:xmpp:omemo:2', talks_new, True),
             ('shows its devices to a stranger, who can then write', open_to_all, False),
-            ('reaches a friend who is away, encrypted', away, False)]
+            ('reaches a friend who is away, encrypted', away, False),
+            ('reaches a friend who is away with urn:xmpp:omemo:2', away_new, False)]
 
 
 logging.getLogger('omemo').setLevel(logging.CRITICAL)
