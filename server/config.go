@@ -43,8 +43,16 @@ type Config struct {
 	// from one address.
 	GuestAccounts    int
 	GuestsPerAddress int
+	// UserSearch says who is found by searching at search.DOMAIN (XEP-0055): "off",
+	// nobody, and there is no such service; "listed", who has said so by a command of
+	// their client (Whether others find me by searching); or "all". People are found
+	// by their name and what their card tells everybody.
+	UserSearch string
+	// UserSearchBy says who may search: "accounts" of the domain or "admins".
+	UserSearchBy string
 	// Dev is for protocol tests on this machine, the only one that is served
-	// then: registration is open, and logins need no TLS.
+	// then: registration is open, people can be searched for if they want to, and
+	// logins need no TLS.
 	Dev bool
 	// NoLimits lifts rates, registration and per-address limits; never stanza
 	// size, depth, memory, tries per stream or the deadline before login.
@@ -184,6 +192,8 @@ func Defaults(cfg Config) Config {
 	if cfg.ProxyProtocolOn == nil {
 		cfg.ProxyProtocolOn = []string{"c2s", "c2s_tls"}
 	}
+	def(&cfg.UserSearch, "off")
+	def(&cfg.UserSearchBy, "accounts")
 	def(&cfg.OfflineMessages, 1000)
 	def(&cfg.OfflineBytes, 10<<20)
 	def(&cfg.RosterItems, 10_000)

@@ -27,6 +27,14 @@ const (
 	// NodeChanged: items of the account's node Node were published, or went; it is
 	// durable. Module is who did it, "" for a client.
 	NodeChanged
+	// CardChanged: what everybody sees in the account's card (XEP-0054) is another
+	// now; Data is the card, nil for none, without pictures published by PEP, and
+	// Node the one whose item it is made of, "" for none.
+	CardChanged
+	// ConnectionLost: the connection of Session is gone, and it can be resumed.
+	// Unconfirmed are the kept messages that its client may not have got; it is told
+	// where there are any and the account has devices to wake.
+	ConnectionLost
 )
 
 // Event is something that modules tell each other without knowing each other.
@@ -47,6 +55,8 @@ type Event struct {
 	Module    string
 	Published []NodeItem
 	Retracted []string // ids
+
+	Unconfirmed [][]byte // as they were sent
 }
 
 // Tell tells every module of the host of an event, in their order, but for the one

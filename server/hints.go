@@ -38,6 +38,9 @@ var lasting = map[string]bool{
 	"http://jabber.org/protocol/muc#user": true, // mediated invitations
 }
 
+// HintsOf reads what decides a message's fate from its children.
+func HintsOf(st *stanza.Stanza) Hints { return examine(st) }
+
 // examine reads what decides a message's fate from its children.
 func examine(st *stanza.Stanza) Hints {
 	var h Hints

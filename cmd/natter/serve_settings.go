@@ -103,6 +103,9 @@ func (o *options) complete() error {
 	}
 	if o.Server.Dev {
 		o.Server.Register = true
+		if o.Server.UserSearch == "" {
+			o.Server.UserSearch = "listed"
+		}
 		o.Memory = o.Memory || o.Data == ""
 	}
 	for _, s := range []struct {
@@ -116,6 +119,18 @@ func (o *options) complete() error {
 			*s.value = "off"
 		case *s.value != "on" && *s.value != "off":
 			return fmt.Errorf("%s is on or off, not %q", s.key, *s.value)
+		}
+	}
+	for _, s := range []struct {
+		key, value string
+		of         []string
+	}{
+		{"push_content", o.Server.PushContent, []string{"none", "sender", "all"}},
+		{"user_search", o.Server.UserSearch, []string{"off", "listed", "all"}},
+		{"user_search_by", o.Server.UserSearchBy, []string{"accounts", "admins"}},
+	} {
+		if s.value != "" && !slices.Contains(s.of, s.value) {
+			return fmt.Errorf("%s is one of %s, not %q", s.key, strings.Join(s.of, ", "), s.value)
 		}
 	}
 	if len(o.Server.Admins) == 0 {

@@ -90,6 +90,16 @@ func (a *acks) confirm(h uint32) ([]*server.Delivery, bool) {
 	return done, true
 }
 
+// messages returns the kept messages that the client has not acknowledged.
+func (a *acks) messages() (list [][]byte) {
+	for i := range a.kept {
+		if e := &a.kept[i]; e.d != nil {
+			list = append(list, e.b)
+		}
+	}
+	return list
+}
+
 // leftover is what the client never acknowledged.
 func (a *acks) leftover() server.Leftover {
 	var left server.Leftover

@@ -194,9 +194,13 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 	ended, left := s.ended, s.left
 	early := s.marks // logged deliveries from before <enable/> that were never written
 	detach := !ended && s.session != nil && s.acks != nil && s.acks.resumable
+	var lost [][]byte
 	if detach {
 		s.out, s.rest, s.marks, s.taken = nil, nil, nil, 0
 		s.detach()
+		if s.session.Account.Has(server.AccountPush) {
+			lost = s.acks.messages()
+		}
 	}
 	s.mu.Unlock()
 	switch {
@@ -207,6 +211,9 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 		}
 		s.c2s.core.GiveBack(t, s.session, unwritten)
 		s.c2s.limitDetached(t, s.session.Account)
+		if len(lost) > 0 {
+			s.session.Account.Host.Tell(t, server.Event{Kind: server.ConnectionLost, Account: s.session.Account, Session: s.session, Unconfirmed: lost})
+		}
 	case left:
 		s.settle(t)
 	case ended: // leave sees to it

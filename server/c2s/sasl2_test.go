@@ -355,3 +355,25 @@ func TestBind2TellsOfTheArchive(t *testing.T) {
 		t.Errorf("the archive begins with %s and ends with %s, not %s", start, end, id)
 	}
 }
+
+// TestBind2AndWhatWaited: what waited is delivered after a binding as well, with the
+// id that the archive has, so that who reads the archive has it once.
+func TestBind2AndWhatWaited(t *testing.T) {
+	w := newWorld(t)
+	w.juliet.Close()
+	w.romeo.Send("<message to='juliet@localhost' type='chat' id='m'><body>hi</body></message>")
+	w.romeo.Sync()
+	p := w.dial(t)
+	p.open()
+	p.login2(bind2)
+	p.send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+	archived := found(t, p.expect("<message "), `<result [^>]*id='([^']+)'`)
+	p.expect("<iq ")
+	p.send("<presence/>")
+	p.expect("<presence ")
+	live := p.next()
+	with(t, live, "<body>hi</body>", "<delay ")
+	if id := found(t, live, `<stanza-id [^>]*id='([^']+)'`); id != archived {
+		t.Errorf("it comes as %s and is %s in the archive", id, archived)
+	}
+}

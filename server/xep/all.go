@@ -26,6 +26,7 @@ import (
 	"natter/server/xep/publish"
 	"natter/server/xep/push"
 	"natter/server/xep/register"
+	"natter/server/xep/search"
 	"natter/server/xep/session"
 	xtime "natter/server/xep/time"
 	"natter/server/xep/upload"
@@ -62,6 +63,7 @@ func All(h *server.Host) []*server.Module {
 		register.New(h),
 		clients.New(h),
 		vcard.New(h),
+		search.New(h),
 		push.New(h),
 		contact.New(h),
 		bytestreams.New(h),

@@ -28,21 +28,50 @@ const maxFailed = 10
 
 // message wakes the devices that lack a message that was kept (§7).
 func (m *module) message(p *server.Passage) server.Verdict {
-	c := cause{what: "message"}
+	if c, ok := m.causeOf(p.Account, p.Origin.JID, p.Stanza, p.Hints); ok {
+		m.wake(p.Turn, p.Account, c, "")
+	}
+	return server.Pass
+}
+
+// causeOf says what a message wakes devices for, if it does.
+func (m *module) causeOf(a *server.Account, from stanza.JID, st *stanza.Stanza, hints server.Hints) (c cause, ok bool) {
+	c.what = "message"
 	switch {
-	case p.Origin.JID.Bare() == p.Account.JID:
-		return server.Pass // one's own, from another device
-	case p.Stanza.HasNS("urn:xmpp:jingle-message:0"):
-		if _, ring := p.Stanza.Child("urn:xmpp:jingle-message:0", "propose"); !ring {
-			return server.Pass
+	case from.Bare() == a.JID:
+		return c, false // one's own, from another device
+	case st.HasNS("urn:xmpp:jingle-message:0"):
+		if _, ring := st.Child("urn:xmpp:jingle-message:0", "propose"); !ring {
+			return c, false
 		}
 		c.what = "call"
-	case p.Hints&(server.HasBody|server.HasContent) == 0 || quiet(p.Stanza):
-		return server.Pass
+	case hints&(server.HasBody|server.HasContent) == 0 || quiet(st):
+		return c, false
 	}
-	m.describe(&c, p)
-	m.wake(p.Turn, p.Account, c)
-	return server.Pass
+	m.describe(&c, from, st)
+	return c, true
+}
+
+// on wakes a device whose connection has turned out to be gone, for messages that were
+// sent to it and that it has not confirmed: nobody knew that they would not arrive.
+func (m *module) on(t *server.Turn, e server.Event) {
+	if e.Kind != server.ConnectionLost {
+		return
+	}
+	for i := len(e.Unconfirmed) - 1; i >= 0; i-- { // the newest says what it is about
+		st, err := stanza.ParseIn(e.Unconfirmed[i], stanza.NSClient, stanza.Limits{Bytes: len(e.Unconfirmed[i])})
+		if err != nil || st.Kind != stanza.Message {
+			continue
+		}
+		from, err := stanza.ParseJIDBytes(st.From())
+		if err != nil {
+			continue
+		}
+		if c, ok := m.causeOf(e.Account, from, st, server.HintsOf(st)); ok {
+			m.wake(t, e.Account, c, e.Session.ID)
+			return
+		}
+	}
 }
 
 // quiet reports messages that nobody needs to be woken for: they have no text, and
@@ -63,28 +92,28 @@ func quiet(st *stanza.Stanza) bool {
 func (m *module) presence(p *server.Passage) server.Verdict {
 	if p.Stanza.Type == stanza.Subscribe {
 		c := cause{what: "subscription request", pending: true}
-		m.describe(&c, p)
-		m.wake(p.Turn, p.Account, c)
+		m.describe(&c, p.Origin.JID, p.Stanza)
+		m.wake(p.Turn, p.Account, c, "")
 	}
 	return server.Pass
 }
 
 // describe adds what the settings let push services know.
-func (m *module) describe(c *cause, p *server.Passage) {
+func (m *module) describe(c *cause, from stanza.JID, st *stanza.Stanza) {
 	switch m.host.Server.Config.PushContent {
 	case "sender":
-		c.sender = p.Origin.JID.String()
+		c.sender = from.String()
 	case "all":
-		c.sender = p.Origin.JID.String()
-		if c.body = p.Stanza.Body(); len(c.body) > 1024 {
+		c.sender = from.String()
+		if c.body = st.Body(); len(c.body) > 1024 {
 			c.body = strings.ToValidUTF8(c.body[:1024], "")
 		}
 	}
 }
 
-// wake notifies each device of the account that is not connected. The account must
-// not be locked.
-func (m *module) wake(t *server.Turn, a *server.Account, c cause) {
+// wake notifies each device of the account that is not connected, or that of one
+// session alone, if it is named. The account must not be locked.
+func (m *module) wake(t *server.Turn, a *server.Account, c cause, session string) {
 	a.Lock()
 	connected := make(map[string]bool)
 	for _, s := range a.Sessions() {
@@ -93,6 +122,7 @@ func (m *module) wake(t *server.Turn, a *server.Account, c cause) {
 	var list devices
 	for _, d := range devicesOf(a) {
 		switch {
+		case session != "" && d.Session != session:
 		case connected[d.Session]:
 			d.state.count = 0
 			d.note(entry{What: c.what, Came: "not sent: the device is connected"})

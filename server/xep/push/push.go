@@ -48,6 +48,7 @@ func New(h *server.Host) *server.Module {
 			Node: "urn:natter:push:log", Name: "What was sent to wake my devices, and why not", To: server.AtSelf, Run: m.showLog,
 		}},
 		Load: m.load,
+		On:   m.on,
 	}
 }
 

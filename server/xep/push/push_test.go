@@ -93,10 +93,37 @@ func TestNotices(t *testing.T) {
 		phone := w.phone(t)
 		phone.Send(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
 		phone.Next() // <enabled/>
-		phone.Close()
+		phone.Conn.Close()
 		synctest.Wait()
 		w.say("<body>hi</body>")
 		w.notice(t, "")
+	})
+	bubble(t, "a phone is woken for what was sent to a connection that was gone already", func(t *testing.T) {
+		w := begin(t, servertest.Options{})
+		phone := w.phone(t)
+		phone.Send(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+		phone.Next() // <enabled/>
+		w.say("<body>hi</body>")
+		w.say("<active xmlns='http://jabber.org/protocol/chatstates'/>")
+		w.app.Silent()
+		phone.Conn.Close() // what it had not acknowledged may not have arrived
+		synctest.Wait()
+		w.notice(t, "")
+		w.app.Silent()
+	})
+	bubble(t, "nobody is woken for what was acknowledged, or is nothing to be woken for", func(t *testing.T) {
+		w := begin(t, servertest.Options{})
+		phone := w.phone(t)
+		phone.Send(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+		phone.Next() // <enabled/>
+		w.say("<body>hi</body>")
+		phone.Expect(`<message type='chat'/>`)
+		phone.Send(`<a xmlns='urn:xmpp:sm:3' h='1'/>`)
+		w.say("<received xmlns='urn:xmpp:receipts' id='x'/>")
+		synctest.Wait()
+		phone.Conn.Close()
+		synctest.Wait()
+		w.app.Silent()
 	})
 	bubble(t, "another device that is there does not keep the phone asleep", func(t *testing.T) {
 		w := begin(t, servertest.Options{})

@@ -14,9 +14,15 @@ import (
 // beside the card as lines: the access model, the media type, the picture in base64,
 // the last two empty where the account has taken its picture back.
 
-// on hears that the account has published a picture by PEP.
+// on hears that the account has published a picture, or a vCard4, by PEP.
 func (m *module) on(t *server.Turn, e server.Event) {
-	if e.Kind != server.AvatarChanged {
+	switch {
+	case e.Kind == server.NodeChanged && e.Node == node4 && e.Module != "vcard":
+		if err := m.noted(t, e.Account); err != nil {
+			m.host.Server.Log.Warn("vCard4 not put into the card", "account", e.Account.Bare, "err", err)
+		}
+		return
+	case e.Kind != server.AvatarChanged:
 		return
 	}
 	doc := e.Access + "\n" + e.Type + "\n" + base64.StdEncoding.EncodeToString(e.Data)

@@ -3,7 +3,9 @@
 // Avatars, version 1.1.1: the hash of the card's photo goes along with presence
 // of clients that do not send one themselves.
 //
-// A card is kept as the bytes that came and never written anew.
+// A card is kept as the bytes that came and never written anew. What of it XEP-0292
+// vCard4 Over XMPP, version 0.12.0, can say too is published so, and the other way
+// round (vcard4.go).
 package vcard
 
 import (
@@ -24,6 +26,7 @@ const (
 	kindCard   = "vcard"
 	kindPhoto  = "vcard-photo"
 	kindAvatar = "vcard-avatar"
+	kindFour   = "vcard-four" // what was published as vCard4 after the card, as a card
 )
 
 // maxCard bounds a card in bytes.
@@ -35,8 +38,8 @@ type module struct{ host *server.Host }
 func New(h *server.Host) *server.Module {
 	m := &module{host: h}
 	return &server.Module{
-		Name: "vcard", XEP: "0054 1.3.0, 0153 1.1.1", Summary: "a card with name, picture and whatever else one tells everybody",
-		Features: []string{ns}, AccountFeatures: []string{ns},
+		Name: "vcard", XEP: "0054 1.3.0, 0153 1.1.1, 0292 0.12.0", Summary: "a card with name, picture and whatever else one tells everybody",
+		Features: []string{ns}, AccountFeatures: []string{ns, ns4},
 		IQ: []server.IQHandler{
 			{Type: stanza.Get, NS: ns, Name: "vCard", To: server.AtSelf | server.AtAccount, Handle: m.get},
 			{Type: stanza.Set, NS: ns, Name: "vCard", To: server.AtSelf, Handle: m.set},
@@ -70,11 +73,15 @@ func (m *module) get(q *server.IQ) error {
 			return err
 		}
 	}
-	doc, _, err := m.host.Get(q.Turn, q.Account.Local, kindCard, "")
+	may := seenBy(q)
+	if own {
+		may = anything
+	}
+	card, _, err := m.current(q.Turn, q.Account, may)
 	if err != nil {
 		return err
 	}
-	card, err := m.withAvatar(q, doc.Data, own)
+	card, err = m.withAvatar(q, card, own)
 	switch {
 	case err != nil:
 		return err
@@ -103,8 +110,14 @@ func (m *module) set(q *server.IQ) error {
 	if was.pep && (now.hash == "" || now.hash == was.hash) {
 		now = was // another card around the same picture
 	}
+	seen, _, err := m.current(q.Turn, a, anything)
+	if err != nil {
+		return err
+	}
+	before, says := fromOld(seen), fromOld(data)
 	b := new(store.Batch)
 	b.Put(store.Doc{Key: m.host.Key(a.Local, kindCard, ""), Data: data})
+	b.Delete(m.host.Key(a.Local, kindFour, ""))
 	if !now.pep {
 		b.Delete(m.host.Key(a.Local, kindAvatar, ""))
 	}
@@ -114,11 +127,13 @@ func (m *module) set(q *server.IQ) error {
 			k.Fail(t, err)
 			return
 		}
+		m.host.Tell(t, server.Event{Kind: server.CardChanged, Account: a, By: "vcard", Data: data})
 		k.Reply(t, nil)
 	}, func(t *server.Turn) {
 		if now.hash != was.hash {
 			m.host.Tell(t, server.Event{Kind: server.AvatarChanged, Account: a, By: "vcard", Hash: now.hash, Type: typ, Data: image, Access: "open"})
 		}
+		m.followed(t, a, before, says)
 	})
 	if err != nil {
 		return err
@@ -128,7 +143,7 @@ func (m *module) set(q *server.IQ) error {
 
 // store hands a change of the account's card or picture to the store. then is
 // called with the outcome; after that the picture's hash is announced, if it is
-// another one, and after runs, where the store may be read.
+// another one, and after runs. Both may read the store where there is no error.
 func (m *module) store(t *server.Turn, a *server.Account, b *store.Batch, now picture, then func(*server.Turn, error), after func(*server.Turn)) error {
 	if photo := m.host.Key(a.Local, kindPhoto, ""); now == (picture{}) {
 		b.Delete(photo)
@@ -141,24 +156,28 @@ func (m *module) store(t *server.Turn, a *server.Account, b *store.Batch, now pi
 	p.pending++
 	err := t.Commit(b, func(t *server.Turn, err error) {
 		changed := m.stored(a, now, err)
-		then(t, err)
 		if err != nil {
+			then(t, err)
 			return
 		}
-		// Presence may take its time, the committer has none.
-		m.host.Server.Go(func(context.Context) {
-			m.host.Server.Do(func(t *server.Turn) {
-				if changed {
-					m.announce(t, a)
-				}
-				after(t)
-			})
+		// This may take its time, the committer has none.
+		m.later(func(t *server.Turn) {
+			then(t, nil)
+			if changed {
+				m.announce(t, a)
+			}
+			after(t)
 		})
 	})
 	if err != nil {
 		p.pending--
 	}
 	return err
+}
+
+// later runs fn on a goroutine of its own, where the store may be read.
+func (m *module) later(fn func(*server.Turn)) {
+	m.host.Server.Go(func(context.Context) { m.host.Server.Do(fn) })
 }
 
 // settle waits until what was handed to the store before is decided.
