@@ -198,6 +198,16 @@ func (h *Host) SetPassword(local, password string) (*store.Batch, error) {
 	return b, nil
 }
 
+// PasswordStamp returns a word that stays the same for as long as the account can be
+// logged in to with the same password; "" where nobody can log in. It reads the store.
+func (h *Host) PasswordStamp(ctx context.Context, local string) (string, error) {
+	a, ok, err := h.accountDoc(ctx, local)
+	if err != nil || !ok || a.Credentials.Disabled || !h.names.has(local) {
+		return "", err
+	}
+	return fmt.Sprint(a.Created.Unix(), " ", a.Generation), nil
+}
+
 // Disabled reports whether an account is disabled: nobody can log in to it. The
 // error is ErrUnknown where there is no such account. It reads the store.
 func (h *Host) Disabled(local string) (bool, error) {

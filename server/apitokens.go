@@ -33,6 +33,7 @@ type APIToken struct {
 	ID      string    `json:"id"`
 	Account string    `json:"account"` // bare JID
 	Name    string    `json:"name"`    // what it is for
+	Nick    string    `json:"nick"`    // the one it speaks under in rooms; "": any
 	Rooms   []string  `json:"rooms"`   // bare JIDs of the rooms it is for; empty: all, and messages to people
 	Created time.Time `json:"created"`
 }
@@ -54,8 +55,9 @@ func randomWord(bytes int) string {
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
 }
 
-// AddAPIToken makes a token of an account and returns it with its spelling.
-func (h *Host) AddAPIToken(ctx context.Context, local, name string, rooms []string) (APIToken, string, error) {
+// AddAPIToken makes a token of an account and returns it with its spelling. want says what
+// it is for: Name, Nick, Rooms.
+func (h *Host) AddAPIToken(ctx context.Context, local string, want APIToken) (APIToken, string, error) {
 	if !h.Exists(local) {
 		return APIToken{}, "", ErrUnknown
 	}
@@ -66,12 +68,11 @@ func (h *Host) AddAPIToken(ctx context.Context, local, name string, rooms []stri
 	if len(have) >= maxAPITokens {
 		return APIToken{}, "", stanza.ResourceConstraint("the account has as many tokens as it may; revoke some")
 	}
-	if len(name) > 200 || len(rooms) > 100 {
-		return APIToken{}, "", stanza.NotAcceptable("the token's name is too long, or it is for too many rooms")
+	if len(want.Name) > 200 || len(want.Nick) > 200 || len(want.Rooms) > 100 {
+		return APIToken{}, "", stanza.NotAcceptable("the token's name or nick is too long, or it is for too many rooms")
 	}
-	k := storedAPIToken{APIToken: APIToken{
-		ID: randomWord(5), Account: h.account(local), Name: name, Rooms: rooms, Created: time.Now().UTC().Truncate(time.Second),
-	}}
+	k := storedAPIToken{APIToken: want}
+	k.ID, k.Account, k.Created = randomWord(5), h.account(local), time.Now().UTC().Truncate(time.Second)
 	secret := randomWord(20)
 	k.Hash = hashOf(secret)
 	data, err := json.Marshal(k)

@@ -15,12 +15,13 @@ Makes and revokes tokens: by one a program posts to rooms and writes to people o
 HTTP, as an account of this server, without knowing its password. Like natter user it
 works on the running server, or on its data directory.
 
-  natter token add JID [--room ROOM]... [--for TEXT]
+  natter token add JID [--room ROOM]... [--nick NAME] [--for TEXT]
                                make one; it is printed this once
   natter token list JID...     list an account's tokens, by their ids
   natter token revoke ID...    end tokens
 
-With --room a token is good for those rooms only.
+With --room a token is good for those rooms only, with --nick it speaks in rooms under
+that name and no other; without, under any that is free.
 
   natter token add bot@localhost --room ops --for "the backup script"
   curl -H "Authorization: Bearer TOKEN" -d "the backup is done" \
@@ -36,6 +37,7 @@ func runToken(ctx context.Context, args []string, std stdio) int {
 	where.register(fs)
 	var rooms listFlag
 	fs.Var(&rooms, "room", "the token is good for this `ROOM` only; may be given several times")
+	nick := fs.String("nick", "", "in rooms the token speaks under this `NAME` only")
 	purpose := fs.String("for", "", "say what it is for, in a `TEXT` that list shows")
 	asJSON := fs.Bool("json", false, "print JSON, an object a line")
 	pos, code, ok := fs.parse(args, 2, -1)
@@ -49,8 +51,8 @@ func runToken(ctx context.Context, args []string, std stdio) int {
 		}
 		return fs.usageError("there is no %q, but add, list and revoke", action)
 	}
-	if action != "add" && (len(rooms) > 0 || *purpose != "") {
-		return fs.usageError("--room and --for go with add")
+	if action != "add" && (len(rooms) > 0 || *purpose != "" || *nick != "") {
+		return fs.usageError("--room, --nick and --for go with add")
 	}
 	if action == "add" && len(words) > 1 {
 		return fs.usageError("add makes a token of one account")
@@ -69,7 +71,7 @@ func runToken(ctx context.Context, args []string, std stdio) int {
 		for _, word := range words {
 			switch action {
 			case "add":
-				err = v.add(ctx, accounts, where.address(word), *purpose, rooms)
+				err = v.add(ctx, accounts, where.address(word), admin.TokenFor{Purpose: *purpose, Nick: *nick, Rooms: rooms})
 			case "list":
 				err = v.list(ctx, accounts, where.address(word))
 			default:
@@ -97,8 +99,8 @@ type tokenVerb struct {
 	json bool
 }
 
-func (v tokenVerb) add(ctx context.Context, accounts admin.Accounts, name, purpose string, rooms []string) error {
-	k, err := accounts.AddToken(ctx, name, purpose, rooms)
+func (v tokenVerb) add(ctx context.Context, accounts admin.Accounts, name string, want admin.TokenFor) error {
+	k, err := accounts.AddToken(ctx, name, want)
 	if err != nil {
 		return err
 	}
@@ -111,10 +113,14 @@ func (v tokenVerb) add(ctx context.Context, accounts admin.Accounts, name, purpo
 }
 
 func tokenRooms(k admin.Token) string {
-	if len(k.Rooms) == 0 {
-		return "all rooms and messages to people"
+	what := "all rooms and messages to people"
+	if len(k.Rooms) > 0 {
+		what = strings.Join(k.Rooms, ", ")
 	}
-	return strings.Join(k.Rooms, ", ")
+	if k.Nick != "" {
+		what += ", as " + printable(k.Nick)
+	}
+	return what
 }
 
 func (v tokenVerb) list(ctx context.Context, accounts admin.Accounts, name string) error {

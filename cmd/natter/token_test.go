@@ -25,9 +25,9 @@ func TestTokensFromTheCommandLine(t *testing.T) {
 		code := run(t.Context(), append([]string{"token"}, append(args, "--control", control.Path())...), stdio{in: strings.NewReader(""), out: &out, err: &errs})
 		return outcome{out.String(), errs.String(), code}
 	}
-	made := do("add", "bot@localhost", "--room", "ops", "--for", "backups")
+	made := do("add", "bot@localhost", "--room", "ops", "--nick", "Backup", "--for", "backups")
 	token := strings.TrimSpace(made.out)
-	if made.code != exitOK || !strings.HasPrefix(token, "natter_") || !strings.Contains(made.err, "ops@conference.localhost") {
+	if made.code != exitOK || !strings.HasPrefix(token, "natter_") || !strings.Contains(made.err, "ops@conference.localhost, as Backup") {
 		t.Fatalf("%+v", made)
 	}
 	listed := do("list", "bot@localhost")
@@ -68,6 +68,7 @@ func TestTokensFromTheCommandLine(t *testing.T) {
 		{[]string{"add", "bot", "--room", "@"}, exitRefused, "not the address of a room"},
 		{[]string{"lst", "bot"}, exitUsage, "did you mean list?"},
 		{[]string{"list", "bot", "--room", "x"}, exitUsage, "go with add"},
+		{[]string{"add", "bot", "--nick", "a\x01"}, exitRefused, "cannot be a nick"},
 	} {
 		if got := do(row.args...); got.code != row.code || !strings.Contains(got.err, row.says) {
 			t.Errorf("%q: %+v", row.args, got)

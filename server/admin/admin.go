@@ -27,12 +27,20 @@ type Accounts interface {
 	// Info returns one account, with Details.
 	Info(ctx context.Context, name string) (Account, error)
 	// AddToken makes a token by which a program speaks for an account over HTTP, for
-	// the rooms that are named, or for everything. Its spelling is told this once.
-	AddToken(ctx context.Context, name, purpose string, rooms []string) (Token, error)
+	// the rooms and under the nick that are named, or for everything. Its spelling is
+	// told this once.
+	AddToken(ctx context.Context, name string, want TokenFor) (Token, error)
 	// Tokens lists the tokens of an account.
 	Tokens(ctx context.Context, name string) ([]Token, error)
 	// RevokeToken ends a token by its id.
 	RevokeToken(ctx context.Context, id string) (Token, error)
+}
+
+// TokenFor is what a token is to be good for.
+type TokenFor struct {
+	Purpose string   `json:"purpose,omitempty"` // said in lists
+	Nick    string   `json:"nick,omitempty"`    // to speak under in rooms; "": any
+	Rooms   []string `json:"rooms,omitempty"`   // none: all, and messages to people
 }
 
 // Token is what an administrator sees of a token.

@@ -71,8 +71,8 @@ func (c *Client) Info(ctx context.Context, name string) (a Account, err error) {
 }
 
 // AddToken implements Accounts.
-func (c *Client) AddToken(ctx context.Context, name, purpose string, rooms []string) (k Token, err error) {
-	err = c.do(ctx, http.MethodPost, "/users/"+url.PathEscape(name)+"/tokens", request{Purpose: purpose, Rooms: rooms}, &k)
+func (c *Client) AddToken(ctx context.Context, name string, want TokenFor) (k Token, err error) {
+	err = c.do(ctx, http.MethodPost, "/users/"+url.PathEscape(name)+"/tokens", request{TokenFor: want}, &k)
 	return k, err
 }
 

@@ -204,11 +204,12 @@ func refusal(jid string, err error) error {
 	return fmt.Errorf("account %s: %w", jid, err)
 }
 
-func (l local) AddToken(ctx context.Context, name, purpose string, rooms []string) (Token, error) {
+func (l local) AddToken(ctx context.Context, name string, want TokenFor) (Token, error) {
 	h, local, err := l.find(name)
 	if err != nil {
 		return Token{}, err
 	}
+	rooms := slices.Clone(want.Rooms)
 	for i, r := range rooms {
 		if !strings.Contains(r, "@") && h.Rooms != nil {
 			r += "@" + h.Rooms.Domain
@@ -219,7 +220,12 @@ func (l local) AddToken(ctx context.Context, name, purpose string, rooms []strin
 		}
 		rooms[i] = j.String()
 	}
-	k, spelling, err := h.AddAPIToken(ctx, local, purpose, rooms)
+	if want.Nick != "" {
+		if j, err := stanza.ParseJID("room@" + h.Name + "/" + want.Nick); err != nil || j.Resource() != want.Nick {
+			return Token{}, &Error{Invalid, fmt.Sprintf("%q cannot be a nick", want.Nick)}
+		}
+	}
+	k, spelling, err := h.AddAPIToken(ctx, local, server.APIToken{Name: want.Purpose, Nick: want.Nick, Rooms: rooms})
 	if err != nil {
 		return Token{}, refusal(local+"@"+h.Name, err)
 	}

@@ -110,7 +110,7 @@ func handler(accounts Accounts, log *slog.Logger) http.Handler {
 		return address(accounts.Remove(ctx, name))
 	})
 	do("POST /users/{jid}/tokens", func(ctx context.Context, name string, in request) (any, error) {
-		return accounts.AddToken(ctx, name, in.Purpose, in.Rooms)
+		return accounts.AddToken(ctx, name, in.TokenFor)
 	})
 	do("GET /users/{jid}/tokens", func(ctx context.Context, name string, _ request) (any, error) {
 		return accounts.Tokens(ctx, name)
@@ -126,8 +126,7 @@ type request struct {
 	JID      string `json:"jid,omitempty"`
 	Password string `json:"password,omitempty"`
 
-	Purpose string   `json:"purpose,omitempty"` // of a token
-	Rooms   []string `json:"rooms,omitempty"`
+	TokenFor
 }
 
 // done is the answer to a request that changed an account.

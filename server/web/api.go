@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -314,8 +315,12 @@ func readPost(w http.ResponseWriter, r *http.Request) (v posted, err error) {
 	kind := r.Header.Get("Content-Type")
 	media, _, merr := mime.ParseMediaType(kind)
 	body, rerr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPost))
-	if rerr != nil {
-		return v, stanza.PolicyViolation("the request has more than " + strconv.Itoa(maxPost) + " bytes; files go to the upload service")
+	var big *http.MaxBytesError
+	switch {
+	case errors.As(rerr, &big):
+		return v, errTooBig
+	case rerr != nil:
+		return v, stanza.BadRequest("the request did not arrive in whole")
 	}
 	switch {
 	case kind == "" || merr == nil && (media == "text/plain" || media == "application/x-www-form-urlencoded"):
@@ -371,7 +376,11 @@ func (a *roomAPI) post(w http.ResponseWriter, r *http.Request, p principal) erro
 		return err
 	}
 	nick := p.nick
-	if v.Nick != "" {
+	switch {
+	case v.Nick == "":
+	case p.token != nil && p.token.Nick != "" && v.Nick != p.token.Nick:
+		return stanza.Forbidden("the token speaks as " + p.token.Nick + " only")
+	default:
 		nick = v.Nick
 	}
 	type outcome struct {

@@ -95,7 +95,7 @@ func (w *apiWorld) authorize(req *http.Request, auth string) {
 
 func (w *apiWorld) token(account string, rooms ...string) string {
 	w.t.Helper()
-	_, spelling, err := w.Core.Default().AddAPIToken(context.Background(), account, "test", rooms)
+	_, spelling, err := w.Core.Default().AddAPIToken(context.Background(), account, server.APIToken{Name: "test", Rooms: rooms})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestWhoMayUseTheAPI(t *testing.T) {
 		{"what is not JSON", "POST", "/api/rooms/garden/messages", bot, "application/json", "{", 400, ""},
 		{"an unknown field", "POST", "/api/rooms/garden/messages", bot, "application/json", `{"text":"x"}`, 400, "text"},
 		{"another type", "POST", "/api/rooms/garden/messages", bot, "image/png", "x", 400, "text/plain"},
-		{"too much", "POST", "/api/rooms/garden/messages", bot, "", strings.Repeat("x", 70_000), 422, "bytes"},
+		{"too much", "POST", "/api/rooms/garden/messages", bot, "", strings.Repeat("x", 70_000), 413, "bytes"},
 		{"data without a name", "POST", "/api/rooms/garden/messages", bot, "application/json", `{"data":1}`, 400, "event"},
 		{"an event with a line break", "POST", "/api/rooms/garden/messages", bot, "application/json", `{"event":"a\nb","data":1}`, 400, "line breaks"},
 		{"a made up id", "GET", "/api/rooms/garden/messages?after=AAAAAAAAAAAAAAAAAAAAAA", bot, "", "", 400, "no id"},

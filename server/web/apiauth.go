@@ -38,8 +38,14 @@ type apiState struct {
 	secret [32]byte // of this process
 
 	mu      sync.Mutex
-	basic   map[[32]byte]time.Time // hash of name and password -> until when it counts
+	basic   map[[32]byte]known // by a hash of name and password
 	buckets map[string]*bucket
+}
+
+// known is a password that was right.
+type known struct {
+	until time.Time
+	stamp string // Host.PasswordStamp then: it is another one once the password is
 }
 
 // bucket is a principal's rate.
@@ -49,7 +55,7 @@ type bucket struct {
 }
 
 func newAPIState() *apiState {
-	a := &apiState{basic: make(map[[32]byte]time.Time), buckets: make(map[string]*bucket)}
+	a := &apiState{basic: make(map[[32]byte]known), buckets: make(map[string]*bucket)}
 	rand.Read(a.secret[:]) // never fails
 	return a
 }
@@ -80,7 +86,11 @@ func (s *Site) who(r *http.Request, h *server.Host) (principal, error) {
 			return principal{}, stanza.NotAuthorized("the token is not good, or was revoked")
 		}
 		j, err := stanza.ParseJID(k.Account)
-		return principal{jid: j, nick: j.Local(), token: &k}, err
+		p := principal{jid: j, nick: j.Local(), token: &k}
+		if k.Nick != "" {
+			p.nick = k.Nick
+		}
+		return p, err
 	}
 	name, password, ok := r.BasicAuth()
 	if !ok {
@@ -108,9 +118,13 @@ func (s *Site) password(ctx context.Context, h *server.Host, local, password, ad
 	mac.Sum(key[:0])
 	now := time.Now()
 	s.api.mu.Lock()
-	until, known := s.api.basic[key]
+	was, ok := s.api.basic[key]
 	s.api.mu.Unlock()
-	if known && now.Before(until) && h.Exists(local) {
+	stamp, err := h.PasswordStamp(ctx, local) // before the password is checked, which may change meanwhile
+	if err != nil {
+		return err
+	}
+	if ok && now.Before(was.until) && was.stamp == stamp {
 		return nil
 	}
 	x, err := h.Auth.Start("PLAIN", ch)
@@ -136,7 +150,7 @@ func (s *Site) password(ctx context.Context, h *server.Host, local, password, ad
 	if len(s.api.basic) >= maxBasic {
 		clear(s.api.basic)
 	}
-	s.api.basic[key] = now.Add(basicTime)
+	s.api.basic[key] = known{now.Add(basicTime), stamp}
 	return nil
 }
 

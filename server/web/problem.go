@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"natter/stanza"
 )
@@ -24,9 +25,16 @@ var statusOf = map[string]int{
 	"resource-constraint": 503, "remote-server-timeout": 504,
 }
 
+// errTooBig refuses a post that has more than maxPost bytes.
+var errTooBig = errors.New("the request has more than " + strconv.Itoa(maxPost) + " bytes; files go to the upload service")
+
 // fail answers an error: a *stanza.Error or any other, which is the server's fault.
 func (s *Site) fail(w http.ResponseWriter, err error) {
 	var e *stanza.Error
+	if errors.Is(err, errTooBig) {
+		writeProblem(w, problem{Status: http.StatusRequestEntityTooLarge, Detail: err.Error()})
+		return
+	}
 	if !errors.As(err, &e) {
 		s.core.Log.Error("API request failed", "err", err)
 		writeProblem(w, problem{Status: http.StatusInternalServerError, Detail: "something went wrong on the server; try again later"})

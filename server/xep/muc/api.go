@@ -57,7 +57,7 @@ func (r *room) postAs(x *exchange, p server.RoomPost, then func(*server.Turn, se
 		from = r.svc.host.JID
 	}
 	switch {
-	case r.nicks[p.As] != nil || r.holder(p.As, from):
+	case r.holder(p.As, from): // who is in the room posts under their own nick too
 		return stanza.Conflict("somebody in the room goes by that name; take another one")
 	case r.affiliation(from) == outcast:
 		return stanza.Forbidden("you are banned from the room")
