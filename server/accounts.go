@@ -308,7 +308,7 @@ func (h *Host) load(local string) (*Account, error) {
 		return nil, err
 	}
 	srv := h.Server
-	a := &Account{Host: h, Local: local, JID: jid, Bare: jid.String(), Self: NewOrigin(jid), used: srv.now()}
+	a := &Account{Host: h, Local: jid.Local(), JID: jid, Bare: jid.String(), Self: NewOrigin(jid), used: srv.now()}
 	a.Set(AccountArchive, srv.Config.Archive)
 	ctx, cancel := context.WithTimeout(srv.ctx, srv.Config.StoreTimeout)
 	defer cancel()

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+
 	"natter/presence"
 	"natter/roster"
 	"natter/stanza"
@@ -63,7 +65,7 @@ func (srv *Server) broadcast(t *Turn, s *Session, st *stanza.Stanza) {
 		steps = a.resolve(a.view.Unavailable(nil, i, true))
 		s.current = nil
 	} else {
-		s.current = st.AppendTo(nil, &stanza.Stamp{From: s.Attr, Lang: s.Lang, Declare: true})
+		s.current = bytes.Clone(st.AppendTo(nil, &stanza.Stamp{From: s.Attr, Lang: s.Lang, Declare: true})) // without spare room
 		steps = a.resolve(a.view.Broadcast(nil, i, priority))
 	}
 	now := a.view.Resources[i].Available

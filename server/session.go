@@ -40,8 +40,7 @@ type Origin struct {
 
 // NewOrigin returns the origin of stanzas that the server itself sends as jid.
 func NewOrigin(jid stanza.JID) *Origin {
-	s := jid.String()
-	return &Origin{JID: jid, Attr: stanza.AppendAttr(make([]byte, 0, len(s)), s)} // nothing to escape, as a rule
+	return &Origin{JID: jid, Attr: stanza.Attr(jid.String())}
 }
 
 // Session flags, cached in Session.flags so that the fast path reads one word.

@@ -3,6 +3,7 @@ package stanza
 import (
 	"bytes"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // AppendText appends s escaped as character data. What XML can't hold, which is
@@ -12,6 +13,16 @@ func AppendText[T string | []byte](dst []byte, s T) []byte { return appendEscape
 // AppendAttr appends s escaped as an attribute value for either kind of quotes,
 // without the quotes. Line breaks and tabs become references, so that they last.
 func AppendAttr[T string | []byte](dst []byte, s T) []byte { return appendEscaped(dst, s, true) }
+
+// Attr returns s escaped as AppendAttr does; where there is nothing to escape, in
+// the memory of s itself: the bytes must not be changed.
+func Attr(s string) []byte {
+	b := appendEscaped(nil, s, true)
+	if string(b) != s {
+		return b
+	}
+	return unsafe.Slice(unsafe.StringData(s), len(s))
+}
 
 func appendEscaped[T string | []byte](dst []byte, s T, value bool) []byte {
 	last := 0

@@ -54,7 +54,7 @@ func feed(l Limits, in []byte, next func() int) []string {
 		off += n
 		switch ev {
 		case StreamOpen:
-			log = append(log, fmt.Sprintf("open %+v", s.Header))
+			log = append(log, fmt.Sprintf("open %+v", *s.Header))
 		case Element:
 			log = append(log, fmt.Sprintf("%v %v %s", s.Stanza.Kind, s.Stanza.Type, treeOf(s.Stanza)))
 		case StreamClose:

@@ -2,6 +2,8 @@ package stanza
 
 import (
 	"bytes"
+	"slices"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -23,8 +25,9 @@ const (
 //
 // Use by one goroutine at a time.
 type Scanner struct {
-	// Header is the last stream header.
-	Header Header
+	// Header is the last stream header, an empty one before it and once it is
+	// forgotten.
+	Header *Header
 	// Stanza is the last element, valid until the next call of Next and only as
 	// long as the bytes it was found in don't change.
 	Stanza *Stanza
@@ -71,7 +74,7 @@ const (
 
 // NewScanner returns a scanner at the start of a stream.
 func NewScanner(l Limits) *Scanner {
-	return &Scanner{limits: l.orDefault()}
+	return &Scanner{Header: &unopened, limits: l.orDefault()}
 }
 
 // SetLimits sets other limits: that on bytes at once, the others from the next
@@ -81,13 +84,13 @@ func (s *Scanner) SetLimits(l Limits) { s.limits = l.orDefault() }
 // Restart makes the scanner expect a new stream (RFC 6120 §4.3.3), as after
 // STARTTLS and SASL. White space left over from the old stream may come first.
 func (s *Scanner) Restart() {
-	*s = Scanner{limits: s.limits, phase: atRestart} // the last Stanza stays with its holder
+	*s = Scanner{Header: &unopened, limits: s.limits, phase: atRestart} // the last Stanza stays with its holder
 }
 
 // Alone makes the scanner expect elements that stand alone, without a stream
 // around them: each is given whole to Next, at the start of buf (RFC 7395 §3.3).
 func (s *Scanner) Alone() {
-	*s = Scanner{limits: s.limits, phase: inStream, hdr: noHeader}
+	*s = Scanner{Header: &unopened, limits: s.limits, phase: inStream, hdr: noHeader}
 }
 
 // Partial reports whether part of something was seen but not its end.
@@ -277,8 +280,8 @@ func (s *Scanner) open() *StreamError {
 			})
 		}
 	}
-	s.hdr, s.phase = h, inStream
-	s.Header = Header{NS: string(h.defBytes), Prefix: string(h.name[:st.prefix])}
+	s.hdr, s.phase = shared(h), inStream
+	s.Header = &Header{NS: string(h.defBytes), Prefix: string(h.name[:st.prefix])}
 	for _, f := range []struct {
 		name string
 		to   *string
@@ -299,6 +302,33 @@ func (s *Scanner) open() *StreamError {
 		s.Header.Has |= HasLang
 	}
 	return nil
+}
+
+// unopened is the header of a stream that has none. It is not changed.
+var unopened Header
+
+// Forget lets go of the header; its text is not needed once a stream is set up.
+func (s *Scanner) Forget() { s.Header = &unopened }
+
+// recent is the stream header that was seen last.
+var recent atomic.Pointer[header]
+
+// shared returns h, or the header before it where that says the same: clients of
+// one kind open their streams alike, and what is kept of it is kept once.
+func shared(h *header) *header {
+	if r := recent.Load(); r != nil && r.equal(h) {
+		return r
+	}
+	recent.Store(h)
+	return h
+}
+
+func (h *header) equal(o *header) bool {
+	return bytes.Equal(h.name, o.name) && h.def == o.def && bytes.Equal(h.defBytes, o.defBytes) &&
+		bytes.Equal(h.lang, o.lang) && (h.lang == nil) == (o.lang == nil) &&
+		slices.EqualFunc(h.binds, o.binds, func(x, y bind) bool {
+			return bytes.Equal(x.prefix, y.prefix) && bytes.Equal(x.bytes, y.bytes)
+		})
 }
 
 // usual is what nearly every stream header says: streams share these bytes.

@@ -179,7 +179,7 @@ func TestRestartForgetsTheOldStream(t *testing.T) {
 	if !st.Is("urn:example:x", "auth") {
 		t.Error("a restart took away the stanza that caused it")
 	}
-	if s.Header != (Header{}) || s.Stanza != nil {
+	if *s.Header != (Header{}) || s.Stanza != nil {
 		t.Error("header or stanza left after a restart")
 	}
 	next("\r\n", More) // left over from the old stream

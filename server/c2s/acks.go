@@ -153,7 +153,7 @@ func (s *Stream) acknowledged(t *server.Turn, st *stanza.Stanza) *stanza.StreamE
 	if touch {
 		s.touched = true // to ask again about what was sent since
 	}
-	s.room.Broadcast()
+	s.wake()
 	s.mu.Unlock()
 	if touch {
 		t.Touch(s)

@@ -19,6 +19,7 @@ import (
 type sink struct{}
 
 func (sink) Read() (*Buffer, error)              { return nil, io.EOF }
+func (sink) Serve(func(*Buffer) error) error     { return io.EOF }
 func (sink) TryWrite(p []byte) (int, int, error) { return len(p), 0, nil }
 func (sink) Pending() bool                       { return false }
 func (sink) WriteAll(p []byte) (int, int, error) { return len(p), 0, nil }

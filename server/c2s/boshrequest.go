@@ -349,7 +349,7 @@ func (b *bosh) input(body *stanza.Stanza, first, restart bool) {
 	c := b.c
 	core := c.c2s.core
 	c.stream.alive()
-	if wait := c.bucket.take(len(body.Raw)); wait > 0 {
+	if wait := c.spend(len(body.Raw)); wait > 0 {
 		c.c2s.pause(wait)
 	}
 	var err error
@@ -377,7 +377,7 @@ func (b *bosh) input(body *stanza.Stanza, first, restart bool) {
 		b.mu.Unlock()
 		if early {
 			core.Wheel.Stop(&b.alarm)
-			c.sc.Header = stanza.Header{}
+			c.sc.Forget()
 			c.c2s.loggedIn(c)
 		}
 	}

@@ -3,30 +3,28 @@ package c2s
 import "time"
 
 // bucket limits how fast one client may send, in bytes: a burst at once, then a
-// steady rate. Its zero value does not limit.
+// steady rate. How much that is stands in the configuration, the same for all.
 type bucket struct {
-	rate, burst int
-	level       float64 // bytes that may still be sent at once
-	last        time.Time
+	spent float64 // bytes of the burst that are used up
+	last  int64   // when that was, in nanoseconds since 1970
 }
 
-func newBucket(rate, burst int) bucket {
-	return bucket{rate: rate, burst: burst, level: float64(burst), last: time.Now()}
-}
+func newBucket() bucket { return bucket{last: time.Now().UnixNano()} }
 
-// take spends n bytes and returns how long to wait before reading on.
-func (b *bucket) take(n int) time.Duration {
-	if b.rate == 0 {
+// take spends n bytes and returns how long to wait before reading on. A rate of 0
+// does not limit.
+func (b *bucket) take(n, rate, burst int) time.Duration {
+	if rate == 0 {
 		return 0
 	}
-	if b.level -= float64(n); b.level >= 0 {
+	if b.spent += float64(n); b.spent <= float64(burst) {
 		return 0
 	}
-	now := time.Now()
-	b.level = min(b.level+now.Sub(b.last).Seconds()*float64(b.rate), float64(b.burst))
+	now := time.Now().UnixNano()
+	b.spent = max(b.spent-time.Duration(now-b.last).Seconds()*float64(rate), 0)
 	b.last = now
-	if b.level >= 0 {
+	if b.spent <= float64(burst) {
 		return 0
 	}
-	return time.Duration(-b.level / float64(b.rate) * float64(time.Second))
+	return time.Duration((b.spent - float64(burst)) / float64(rate) * float64(time.Second))
 }

@@ -73,7 +73,7 @@ func (c *conn) run(direct bool) {
 	if c.stream.over(c.tr) { // ended by another goroutine just now
 		c.tr.SetDeadline(time.Now().Add(linger))
 	}
-	c.sc.Header = stanza.Header{} // its strings are not needed any more
+	c.sc.Forget()
 	c.c2s.loggedIn(c)
 	// A goroutine of its own lets go of the stack that the handshake grew.
 	c.c2s.goroutines.Go(c.serve)
@@ -105,9 +105,21 @@ func (c *conn) serve() {
 	var err error
 	defer func() { c.close(err) }()
 	defer c.recover(&err)
-	for err == nil {
+	for err == nil && len(c.ahead) > 0 {
 		err = c.readOnce(time.Time{})
 	}
+	if err == nil {
+		err = c.tr.Serve(c.input)
+	}
+}
+
+// input handles what has come over the transport of a bound session.
+func (c *conn) input(b *Buffer) error {
+	err := c.turn(b, time.Time{})
+	for err == nil && len(c.ahead) > 0 {
+		err = c.readOnce(time.Time{})
+	}
+	return err
 }
 
 // readOnce waits for input and handles it as one turn.
@@ -116,8 +128,13 @@ func (c *conn) readOnce(deadline time.Time) error {
 	if err != nil {
 		return err
 	}
+	return c.turn(b, deadline)
+}
+
+// turn handles input.
+func (c *conn) turn(b *Buffer, deadline time.Time) (err error) {
 	c.stream.alive()
-	if wait := c.bucket.take(b.N); wait > 0 {
+	if wait := c.spend(b.N); wait > 0 {
 		c.c2s.pause(wait)
 	}
 	t := c.c2s.core.Turn()
@@ -141,6 +158,15 @@ func (c *conn) readOnce(deadline time.Time) error {
 		return nil
 	}
 	return err
+}
+
+// spend counts n bytes of input and returns how long to wait before reading on.
+func (c *conn) spend(n int) time.Duration {
+	cfg := &c.c2s.core.Config
+	if cfg.NoLimits {
+		return 0
+	}
+	return c.bucket.take(n, cfg.BytesPerSecond, cfg.BurstBytes)
 }
 
 // read waits for input.

@@ -33,7 +33,7 @@ func (s *Stream) stop(err *stanza.StreamError) bool {
 		return false
 	}
 	s.ended = true
-	s.ids = s.reserve()
+	s.leaving = &leaving{ids: s.reserve()}
 	if s.tr != nil {
 		s.closing = true
 		s.pushEnd(err)
@@ -75,7 +75,7 @@ func (s *Stream) drained(tr Transport) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.tr == tr && (s.closing || s.writing) {
-		s.room.Wait()
+		s.wait()
 	}
 }
 
@@ -88,10 +88,10 @@ func (s *Stream) settle(t *server.Turn) {
 		for _, m := range s.marks {
 			left.Logged = append(left.Logged, m.d)
 		}
-		left.Stanzas, left.IDs = s.unlogged(), s.ids
+		left.Stanzas, left.IDs = s.unlogged(), s.leaving.ids
 	}
 	s.marks, s.out, s.rest, s.taken = nil, nil, nil, 0
-	s.room.Broadcast()
+	s.wake()
 	s.mu.Unlock()
 	if s.session != nil {
 		s.c2s.core.GiveBack(t, s.session, left)
@@ -190,7 +190,7 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 		return
 	}
 	s.tr, s.writing, s.closing, s.sealed = nil, false, false, false
-	s.room.Broadcast()
+	s.wake()
 	ended, left := s.ended, s.left
 	early := s.marks // logged deliveries from before <enable/> that were never written
 	detach := !ended && s.session != nil && s.acks != nil && s.acks.resumable
@@ -227,16 +227,19 @@ func (s *Stream) gone(t *server.Turn, tr Transport) {
 func (s *Stream) detach() {
 	d := s.session.Account.Host.ResumeTime()
 	s.session.Set(server.SessionDetached)
-	s.until = time.Now().Add(d)
+	s.until = time.Now().Add(d).UnixNano()
 	s.c2s.core.Wheel.Set(&s.alarm, d)
 }
+
+// resumableFor is how long the session may still be resumed; s.mu must be held.
+func (s *Stream) resumableFor() time.Duration { return time.Duration(s.until - time.Now().UnixNano()) }
 
 // ring is what the stream's alarm runs: the heartbeat of a connection, and the end
 // of the time in which a session without one can be resumed.
 func (s *Stream) ring() {
 	s.mu.Lock()
 	detached := s.tr == nil && !s.ended
-	left := time.Until(s.until)
+	left := s.resumableFor()
 	if detached && left > 0 { // it was set for the heartbeat
 		s.c2s.core.Wheel.Set(&s.alarm, left)
 	}
@@ -252,7 +255,7 @@ func (s *Stream) ring() {
 // expire ends a session that was not resumed in time.
 func (s *Stream) expire(t *server.Turn) {
 	s.mu.Lock()
-	waiting := s.tr == nil && !s.ended && time.Until(s.until) <= 0
+	waiting := s.tr == nil && !s.ended && s.resumableFor() <= 0
 	s.mu.Unlock()
 	if waiting {
 		s.End(t, nil)

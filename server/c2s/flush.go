@@ -133,7 +133,7 @@ func (s *Stream) finish() {
 	if closeNow {
 		s.closing = false
 	}
-	s.room.Broadcast()
+	s.wake()
 	s.mu.Unlock()
 	if closeNow {
 		tr.CloseWrite()
@@ -173,7 +173,7 @@ func (s *Stream) writer(tr Transport) {
 			s.confirm(t, done)
 			return
 		}
-		s.room.Broadcast()
+		s.wake()
 		s.mu.Unlock()
 		s.confirm(t, done)
 	}

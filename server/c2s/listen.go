@@ -29,6 +29,7 @@ type Server struct {
 	// without TLS and on those with it.
 	announcing, announcingDirect proxy.Networks
 
+	resets     resets
 	goroutines sync.WaitGroup
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -92,7 +93,7 @@ func (c *Server) Serve(nc net.Conn, direct bool) {
 	if p, ok := nc.(*pipe); ok {
 		tr = memory{p}
 	} else {
-		t, err := newTCP(nc)
+		t, err := newTCP(nc, &c.resets)
 		if err != nil {
 			c.core.Log.Error("connection not served", "err", err)
 			nc.Close()
@@ -131,10 +132,7 @@ func addrOf(remote string) netip.Addr {
 func (c *Server) newConn(tr Transport, remote string) *conn {
 	cn := &conn{
 		c2s: c, tr: tr, remote: remote,
-		sc: stanza.NewScanner(stanza.BeforeLogin), login: &login{},
-	}
-	if !c.core.Config.NoLimits {
-		cn.bucket = newBucket(c.core.Config.BytesPerSecond, c.core.Config.BurstBytes)
+		sc: stanza.NewScanner(stanza.BeforeLogin), login: &login{}, bucket: newBucket(),
 	}
 	cn.stream = newStream(c, tr)
 	return cn
@@ -227,6 +225,7 @@ func (c *Server) Shutdown(ctx context.Context) {
 		c.core.Do(func(t *server.Turn) { cn.stream.shutdown(t, cn) })
 	}
 	c.cancel()
+	defer c.resets.stop()
 	done := make(chan struct{})
 	go func() { c.goroutines.Wait(); close(done) }()
 	select {

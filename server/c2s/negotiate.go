@@ -22,7 +22,7 @@ func (c *conn) header(t *server.Turn) error {
 	if c.login == nil || c.login.features {
 		return &stanza.StreamError{Condition: "bad-format", Text: "a stream header inside the stream"}
 	}
-	h := &c.sc.Header
+	h := c.sc.Header
 	host := c.hostNamed(h.To)
 	known := host != nil && (c.login.user == "" || c.host == host) // once authenticated, it stays the same
 	switch {

@@ -244,6 +244,8 @@ func (m memory) Read() (*Buffer, error) {
 	return b, nil
 }
 
+func (m memory) Serve(f func(*Buffer) error) error { return serveReads(m, f) }
+
 func (m memory) TryWrite(p []byte) (n, held int, err error) {
 	n, err = m.tryWrite(p)
 	return n, 0, err

@@ -1,6 +1,7 @@
 package c2s
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -245,7 +246,7 @@ func (a *acks) renumbered(restarted bool) map[uint32]*server.Delivery {
 // over.
 func supersede(tr Transport, as framing, quiet bool) {
 	if !quiet {
-		tr.Close()
+		tr.SetDeadline(time.Unix(1, 0)) // its read loop ends it
 		return
 	}
 	e := stanza.StreamError{Condition: "conflict", Text: "the session was resumed on another connection"}
@@ -312,7 +313,7 @@ func (c *Server) limitDetached(t *server.Turn, a *server.Account) {
 	}
 	type waiting struct {
 		s     *Stream
-		until time.Time
+		until int64
 	}
 	var detached []waiting
 	c.mu.Lock()
@@ -328,7 +329,7 @@ func (c *Server) limitDetached(t *server.Turn, a *server.Account) {
 		w.until = w.s.until
 		w.s.mu.Unlock()
 	}
-	slices.SortFunc(detached, func(x, y waiting) int { return x.until.Compare(y.until) })
+	slices.SortFunc(detached, func(x, y waiting) int { return cmp.Compare(x.until, y.until) })
 	for len(detached) > c.core.Config.DetachedSessions {
 		detached[0].s.End(t, nil)
 		detached = detached[1:]

@@ -20,31 +20,31 @@ import (
 type Stream struct {
 	c2s     *Server
 	mu      sync.Mutex
-	tr      Transport // nil while detached and after the end
-	secure  bool      // tr is encrypted
-	framing framing   // of what tr carries
-	pull    bool      // tr is written to when it asks, and says what has arrived
-	out     []byte    // queue, from the pool; nil when empty
-	rest    []byte    // taken from the queue and not yet all written, from an element's start
-	taken   int       // how much of rest the transport has taken
-	writing bool      // somebody writes
-	touched bool      // a turn is going to flush
-	ended   bool      // nothing is taken any more
-	left    bool      // … and the session is off the books
-	closing bool      // … and the output closes once it is written
-	sealed  bool      // the closing tag is out, though the session goes on elsewhere
-	held    bool      // nothing is written until release
-	heldAt  int       // … and what it brings goes there in the queue
-	marks   []mark    // logged deliveries that count as received once written
-	queued  uint64    // bytes ever appended
-	written uint64    // bytes ever written, not counting what the transport holds
-	acks    *acks     // nil until <enable/>
-	ids     []uint64  // for what was not written when it ended
-	room    sync.Cond
+	tr      Transport  // nil while detached and after the end
+	secure  bool       // tr is encrypted
+	framing framing    // of what tr carries
+	pull    bool       // tr is written to when it asks, and says what has arrived
+	out     []byte     // queue, from the pool; nil when empty
+	rest    []byte     // taken from the queue and not yet all written, from an element's start
+	taken   int        // how much of rest the transport has taken
+	writing bool       // somebody writes
+	touched bool       // a turn is going to flush
+	ended   bool       // nothing is taken any more
+	left    bool       // … and the session is off the books
+	closing bool       // … and the output closes once it is written
+	sealed  bool       // the closing tag is out, though the session goes on elsewhere
+	held    bool       // nothing is written until release
+	heldAt  int        // … and what it brings goes there in the queue
+	marks   []mark     // logged deliveries that count as received once written
+	queued  uint64     // bytes ever appended
+	written uint64     // bytes ever written, not counting what the transport holds
+	acks    *acks      // nil until <enable/>
+	leaving *leaving   // once it has ended
+	room    *sync.Cond // made by the first who waits, see wait and wake
 
 	session *server.Session // set at bind
 	alarm   server.Alarm    // heartbeat; resumption window while detached
-	until   time.Time       // end of the resumption window, while detached
+	until   int64           // end of the resumption window, while detached, in nanoseconds since 1970
 	seen    atomic.Int64    // time of the last input, in nanoseconds since 1970
 	asked   int64           // seen, when a sign of life was asked for; 0 when none was
 }
@@ -56,10 +56,28 @@ type mark struct {
 	d   *server.Delivery
 }
 
+// leaving is what a stream that has ended needs until its connection has.
+type leaving struct {
+	ids []uint64 // for what was not written when it ended
+}
+
 func newStream(c *Server, tr Transport) *Stream {
-	s := &Stream{c2s: c, tr: tr}
-	s.room.L = &s.mu
-	return s
+	return &Stream{c2s: c, tr: tr}
+}
+
+// wait waits for wake; s.mu must be held.
+func (s *Stream) wait() {
+	if s.room == nil {
+		s.room = sync.NewCond(&s.mu)
+	}
+	s.room.Wait()
+}
+
+// wake has those who wait look again; s.mu must be held.
+func (s *Stream) wake() {
+	if s.room != nil {
+		s.room.Broadcast()
+	}
 }
 
 // Deliver queues a stanza; see server.Deliverer.
@@ -194,7 +212,7 @@ func (s *Stream) Room(t *server.Turn) bool {
 		if s.ended || s.tr == nil {
 			return false
 		}
-		s.room.Wait()
+		s.wait()
 	}
 	return !s.ended && s.tr != nil
 }

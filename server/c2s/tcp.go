@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -20,8 +21,13 @@ type tcp struct {
 	// The callbacks are made once, so that a read or a write allocates nothing;
 	// their arguments and results pass through these fields.
 	readFn  func(fd uintptr) bool
+	take    func(*Buffer) error // Serve's
 	buf     *Buffer
 	readErr error
+
+	tells  bool // reads tell whether there is more
+	resets *resets
+	listed atomic.Bool // there
 
 	writeFn  func(fd uintptr) bool
 	out      []byte
@@ -29,7 +35,7 @@ type tcp struct {
 	writeErr error
 }
 
-func newTCP(c net.Conn) (*tcp, error) {
+func newTCP(c net.Conn, s *resets) (*tcp, error) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return nil, errors.New("the connection has no descriptor")
@@ -38,51 +44,82 @@ func newTCP(c net.Conn) (*tcp, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tcp{conn: c, raw: raw}
+	t := &tcp{conn: c, raw: raw, resets: s}
 	t.readFn, t.writeFn = t.read, t.write
+	raw.Control(func(fd uintptr) { t.tells = tellMore(fd) })
 	return t, nil
 }
 
 func (t *tcp) Read() (*Buffer, error) {
 	t.buf, t.readErr = nil, nil
 	if err := t.raw.Read(t.readFn); err != nil {
-		t.drop()
 		return nil, err
-	}
-	if t.readErr != nil {
-		t.drop()
-		return nil, t.readErr
 	}
 	b := t.buf
 	t.buf = nil
-	return b, nil
-}
-
-func (t *tcp) drop() {
-	if t.buf != nil {
-		t.buf.Free()
-		t.buf = nil
-	}
+	return b, t.readErr
 }
 
 func (t *tcp) read(fd uintptr) bool {
-	b := newBuffer()
+	if t.take != nil {
+		return t.serve(fd)
+	}
+	t.buf, _, t.readErr = t.fill(fd)
+	return t.buf != nil || t.readErr != nil
+}
+
+// Serve stays within one RawConn.Read for as long as the socket is drained in
+// time: what arrives between two calls of its function is not missed there, so
+// that, when a read has told that nothing is left, the next thing is to wait and
+// not to try to read.
+func (t *tcp) Serve(f func(*Buffer) error) error {
+	t.take, t.readErr = f, nil
+	defer func() { t.take = nil }()
+	for t.readErr == nil {
+		if err := t.raw.Read(t.readFn); err != nil {
+			return err
+		}
+	}
+	return t.readErr
+}
+
+func (t *tcp) serve(fd uintptr) bool {
+	b, more, err := t.fill(fd)
+	if b != nil {
+		err = t.take(b)
+	}
+	if err != nil {
+		t.readErr = err
+		return true
+	}
+	if more {
+		return true // to a new RawConn.Read, which looks at the deadline
+	}
+	t.resets.add(t)
+	return false
+}
+
+// fill reads once: into a buffer, nil when nothing has come. more is false when
+// it is known that nothing is left, not even the end.
+func (t *tcp) fill(fd uintptr) (b *Buffer, more bool, err error) {
+	b = newBuffer()
 	for {
-		n, err := syscall.Read(int(fd), b.B[:])
+		n, more, err := b.read(fd, t.tells)
 		switch {
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
 			b.Free()
-			return false
-		case err != nil:
-			t.readErr = err
-		case n == 0:
-			t.readErr = io.EOF
+			return nil, false, nil
+		case err == nil && n == 0:
+			err = io.EOF
 		}
-		b.N = max(n, 0)
-		t.buf = b
-		return true
+		if err != nil {
+			b.Free()
+			return nil, false, err
+		}
+		b.N = n
+		return b, more, nil
 	}
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"natter/server/cert"
@@ -30,9 +30,11 @@ type wire struct {
 	net.Conn
 	in   []byte // ciphertext not yet read; before push, read ahead of the socket
 	push bool   // the handshake is over
+	at   record // where in a record the next byte is
 
-	mu  sync.Mutex
-	out []byte // ciphertext not yet handed to the transport below
+	mu     sync.Mutex
+	out    []byte      // ciphertext not yet handed to the transport below
+	filled atomic.Bool // there is some
 }
 
 // errAgain tells crypto/tls that there is nothing to read now; it retries on
@@ -44,15 +46,70 @@ func (errAgain) Timeout() bool   { return true }
 func (errAgain) Temporary() bool { return true }
 
 func (w *wire) Read(p []byte) (int, error) {
-	if len(w.in) > 0 {
+	switch {
+	case len(w.in) > 0:
+		if w.push {
+			p = p[:w.at.rest(w.in, len(p))]
+		}
 		n := copy(p, w.in)
+		w.at.pass(p[:n])
 		w.in = w.in[n:]
 		return n, nil
-	}
-	if w.push {
+	case w.push:
 		return 0, errAgain{}
 	}
-	return w.Conn.Read(p)
+	n, err := w.Conn.Read(p)
+	w.at.pass(p[:n])
+	return n, err
+}
+
+// record follows the records in ciphertext (RFC 8446 §5.1): a header of five
+// bytes, the last two of which are the length of what follows. After the handshake
+// crypto/tls is handed the bytes of one record at a time, so that it holds nothing
+// more when it has returned what is in it.
+type record struct {
+	head int // bytes of the header that are through
+	size int // bytes left in the body, or what is known of the length
+}
+
+const recordHeader = 5
+
+// pass notes that b is through.
+func (r *record) pass(b []byte) {
+	for len(b) > 0 {
+		if r.head == recordHeader {
+			n := min(r.size, len(b))
+			r.size -= n
+			b = b[n:]
+			if r.size == 0 {
+				r.head = 0
+			}
+			continue
+		}
+		if r.head >= 3 {
+			r.size = r.size<<8 | int(b[0])
+		}
+		b = b[1:]
+		if r.head++; r.head == recordHeader && r.size == 0 {
+			r.head = 0
+		}
+	}
+}
+
+// rest returns how many bytes of b, max at most, are of the record in hand.
+func (r record) rest(b []byte, max int) int {
+	n := 0
+	for r.head < recordHeader && n < len(b) {
+		if r.head >= 3 {
+			r.size = r.size<<8 | int(b[n])
+		}
+		r.head++
+		n++
+	}
+	if r.head == recordHeader {
+		n += r.size
+	}
+	return min(n, len(b), max)
 }
 
 func (w *wire) Write(p []byte) (int, error) {
@@ -64,6 +121,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.out = getQueue()
 	}
 	w.out = append(w.out, p...)
+	w.filled.Store(true)
 	w.mu.Unlock()
 	return len(p), nil
 }
@@ -79,16 +137,21 @@ func (w *wire) SetWriteDeadline(t time.Time) error {
 
 // take returns the ciphertext to send; give brings back what was not sent.
 func (w *wire) take() []byte {
+	if !w.filled.Load() {
+		return nil
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	b := w.out
 	w.out = nil
+	w.filled.Store(false)
+	w.mu.Unlock()
 	return b
 }
 
 func (w *wire) give(b []byte) {
 	w.mu.Lock()
 	w.out = append(b, w.out...)
+	w.filled.Store(true)
 	w.mu.Unlock()
 }
 
@@ -107,16 +170,9 @@ func secure(ctx context.Context, below Transport, cfg *tls.Config, ahead []byte)
 
 func (s *secured) Read() (*Buffer, error) {
 	for {
-		b := newBuffer()
-		n, err := s.conn.Read(b.B[:])
-		if n > 0 {
-			b.N = n
-			return b, nil
-		}
-		b.Free()
-		if err != nil && !errors.As(err, new(errAgain)) {
-			s.release()
-			return nil, err
+		b, err := s.decrypt()
+		if b != nil || err != nil {
+			return b, err
 		}
 		if len(s.wire.in) > 0 {
 			continue
@@ -130,6 +186,56 @@ func (s *secured) Read() (*Buffer, error) {
 	}
 }
 
+func (s *secured) Serve(f func(*Buffer) error) error {
+	for { // what was read with the handshake
+		b, err := s.decrypt()
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			break
+		}
+		if err := f(b); err != nil {
+			return err
+		}
+	}
+	s.release()
+	return s.below.Serve(func(in *Buffer) error {
+		s.input, s.wire.in = in, in.Bytes()
+		for len(s.wire.in) > 0 {
+			b, err := s.decrypt()
+			if b != nil {
+				err = f(b)
+			}
+			if err != nil {
+				s.release()
+				return err
+			}
+		}
+		s.release()
+		return nil
+	})
+}
+
+// decrypt returns what is in the next record, nil when it is not whole or not
+// for us.
+func (s *secured) decrypt() (*Buffer, error) {
+	b := newBuffer()
+	n, err := s.conn.Read(b.B[:])
+	if n > 0 {
+		b.N = n
+		return b, nil
+	}
+	b.Free()
+	if _, again := err.(errAgain); again {
+		return nil, nil
+	}
+	if err != nil {
+		s.release()
+	}
+	return nil, err
+}
+
 func (s *secured) release() {
 	if s.input != nil {
 		s.input.Free()
@@ -137,11 +243,7 @@ func (s *secured) release() {
 	}
 }
 
-func (s *secured) Pending() bool {
-	s.wire.mu.Lock()
-	defer s.wire.mu.Unlock()
-	return len(s.wire.out) > 0
-}
+func (s *secured) Pending() bool { return s.wire.filled.Load() }
 
 // piece is how much is encrypted at once: what a record holds at most. No more
 // than that has an uncertain fate when the connection breaks.

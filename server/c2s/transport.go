@@ -15,6 +15,11 @@ type Transport interface {
 	// pool and fills it, so that an idle connection holds none. The caller
 	// gives the buffer back with Free.
 	Read() (*Buffer, error)
+	// Serve calls f with each input, until f returns an error, which Serve returns,
+	// or reading does. It waits as Read does, and the buffer is f's to give back. Of
+	// a socket it asks for less than Read over and over. The connection must not be
+	// closed from within f: that waits for f.
+	Serve(f func(*Buffer) error) error
 	// TryWrite takes as much of p as it can without blocking: the first n bytes.
 	// The last held of all bytes taken so far are not on their way yet (TLS):
 	// another write has to follow, be it of nothing.
@@ -33,13 +38,27 @@ type Transport interface {
 	Close() error
 }
 
+// serveReads is Serve by way of Read.
+func serveReads(tr Transport, f func(*Buffer) error) error {
+	for {
+		b, err := tr.Read()
+		if err == nil {
+			err = f(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
 // bufferSize holds a read batch: some tens of chat messages.
 const bufferSize = 16 << 10
 
 // Buffer is a pooled read buffer: B[:N] is input.
 type Buffer struct {
-	B [bufferSize]byte
-	N int
+	B       [bufferSize]byte
+	N       int
+	receive receive
 }
 
 // Bytes returns the input.

@@ -62,7 +62,7 @@ var errNoSocket = errors.New("the HTTP connection can't be taken over")
 // ahead is what was read from it already. It returns at once; the connection is
 // the server's.
 func (c *Server) ServeWebSocket(nc net.Conn, ahead []byte, via Via) {
-	tr, err := takeOver(nc)
+	tr, err := takeOver(nc, &c.resets)
 	if err != nil {
 		c.core.Log.Error("WebSocket not served", "err", err)
 		nc.Close()
@@ -91,24 +91,24 @@ func (c *Server) ServeWebSocket(nc net.Conn, ahead []byte, via Via) {
 const closeTryLater = 1013
 
 // takeOver returns the Transport over a connection that has spoken HTTP.
-func takeOver(nc net.Conn) (Transport, error) {
+func takeOver(nc net.Conn, s *resets) (Transport, error) {
 	if tc, ok := nc.(*tls.Conn); ok {
 		w, ok := tc.NetConn().(*wire)
 		if !ok {
 			return nil, errNoSocket
 		}
-		below, err := plain(w.Conn)
+		below, err := plain(w.Conn, s)
 		if err != nil {
 			return nil, err
 		}
 		w.push = true
 		return &secured{below: below, conn: tc, wire: w}, nil
 	}
-	return plain(nc)
+	return plain(nc, s)
 }
 
 // plain returns the Transport over a socket or a pipe.
-func plain(nc net.Conn) (Transport, error) {
+func plain(nc net.Conn, s *resets) (Transport, error) {
 	inner := nc
 	if a, ok := nc.(*accepted); ok {
 		inner = a.Conn
@@ -116,7 +116,7 @@ func plain(nc net.Conn) (Transport, error) {
 	if p, ok := inner.(*pipe); ok {
 		return memory{p}, nil
 	}
-	return newTCP(nc)
+	return newTCP(nc, s)
 }
 
 // feedFrames takes input from a WebSocket and handles every whole message in it.
@@ -235,8 +235,8 @@ func (c *conn) alone(t *server.Turn, st *stanza.Stanza, deadline time.Time) erro
 
 // headerOf returns what <open/> says: the attributes of a stream header (RFC 7395
 // §3.4). It names no content namespace, as each stanza says its own.
-func headerOf(st *stanza.Stanza) stanza.Header {
-	var h stanza.Header
+func headerOf(st *stanza.Stanza) *stanza.Header {
+	h := new(stanza.Header)
 	for _, a := range []struct {
 		name string
 		to   *string

@@ -135,7 +135,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 		switch ev {
 		case stanza.StreamOpen:
-			err = c.open(ctx, c.sc.Header)
+			err = c.open(ctx, *c.sc.Header)
 		case stanza.StreamClose:
 			err = c.end(ctx)
 		default:

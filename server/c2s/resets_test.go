@@ -1,0 +1,87 @@
+package c2s
+
+import (
+	"net"
+	"testing"
+)
+
+// TestResetBehindInput: a connection is reset while its input is being handled,
+// right behind more of it, so that a single event announces both.
+func TestResetBehindInput(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	var r resets
+	defer r.stop()
+	tr, err := newTCP(nc, &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !tr.tells {
+		t.Skip("reads do not tell what is left on this system")
+	}
+
+	client.Write([]byte("first"))
+	var got []string
+	err = tr.Serve(func(b *Buffer) error {
+		got = append(got, string(b.Bytes()))
+		b.Free()
+		if len(got) == 1 {
+			client.Write([]byte("second"))
+			client.(*net.TCPConn).SetLinger(0)
+			client.Close()
+		}
+		return nil
+	})
+	if err == nil {
+		t.Error("Serve returned no error for a connection that was reset")
+	}
+	t.Logf("%q, then %v", got, err)
+}
+
+// TestEndBehindInput: the end in order is told of with the input before it.
+func TestEndBehindInput(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	r := resets{ended: true} // looks at nothing
+	tr, err := newTCP(nc, &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Write([]byte("first"))
+	n := 0
+	err = tr.Serve(func(b *Buffer) error {
+		b.Free()
+		if n++; n == 1 {
+			client.Write([]byte("second"))
+			client.Close()
+		}
+		return nil
+	})
+	if err == nil || err.Error() != "EOF" || n != 2 {
+		t.Errorf("%d inputs, then %v; want 2, then EOF", n, err)
+	}
+}
