@@ -7,9 +7,13 @@ type EventKind uint8
 
 const (
 	// AvatarChanged: the account's picture changed; Hash is its SHA-1 in hex, ""
-	// for none, Data the picture and Type its media type. Access says who may see
-	// it, as the access models of XEP-0060 do.
+	// for none, Data the picture and Type its media type.
 	AvatarChanged EventKind = iota + 1
+	// PictureLoaded: it has become known what the account's card says of its picture,
+	// by Hash; Module is "pep" where that came by PEP. PictureWanted asks for
+	// AvatarChanged with the card's own picture.
+	PictureLoaded
+	PictureWanted
 	// AccountRemoved: the account is gone from the store, its sessions have been told
 	// to end; its name is free again when all have been told, the other hosts too.
 	AccountRemoved
@@ -46,7 +50,6 @@ type Event struct {
 	Hash    string
 	Type    string
 	Data    []byte
-	Access  string
 	Session *Session
 	Peer    stanza.JID
 	Before  []string

@@ -15,6 +15,8 @@ type PEP struct {
 	Items func(t *Turn, a *Account, node string, ids ...string) ([]NodeItem, error)
 	// Access returns a node's access model, "" where there is no such node.
 	Access func(t *Turn, a *Account, node string) (string, error)
+	// Reads reports whether somebody may read a node; it is there.
+	Reads func(t *Turn, a *Account, who stanza.JID, node string) (bool, error)
 	// Greet sends a session of this server, which an account of the host shares
 	// its presence with, the account's last items that the session wants and did not
 	// want by the features it had before. Those with ids of the store above at are

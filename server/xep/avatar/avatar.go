@@ -22,6 +22,10 @@ const (
 	nsMetadata = "urn:xmpp:avatar:metadata"
 )
 
+// kindCard is the kind of an account's document that holds the hash of the card's
+// picture that was published last.
+const kindCard = "avatar-card"
+
 type module struct{ host *server.Host }
 
 // New makes the module.
@@ -38,37 +42,60 @@ func (m *module) on(t *server.Turn, e server.Event) {
 	var err error
 	switch {
 	case e.Kind == server.NodeChanged && e.Module != "avatar" && (e.Node == nsData || e.Node == nsMetadata):
-		err = m.toCard(t, e.Account)
+		err = m.toCard(t, e)
 	case e.Kind == server.AvatarChanged:
 		err = m.publish(t, e)
+	case e.Kind == server.PictureLoaded:
+		err = m.compare(t, e)
 	}
 	if err != nil {
 		m.host.Server.Log.Error("picture not converted", "account", e.Account.Bare, "err", err)
 	}
 }
 
+// compare puts right what is not the same in the card as by PEP, where the server
+// ended, or the store failed, between the two.
+func (m *module) compare(t *server.Turn, e server.Event) error {
+	id, _, published, err := m.current(t, e.Account)
+	if err != nil || strings.ToLower(id) == e.Hash || !published && e.Hash == "" {
+		return err
+	}
+	doc, _, err := m.host.Get(t, e.Account.Local, kindCard, "")
+	if err != nil {
+		return err
+	}
+	if e.Hash != "" && e.Module != "pep" && string(doc.Data) != e.Hash { // the card was stored last
+		m.host.Tell(t, server.Event{Kind: server.PictureWanted, Account: e.Account, By: "avatar"})
+		return nil
+	}
+	e.Node, e.Retracted = nsMetadata, []string{e.Hash}
+	return m.toCard(t, e)
+}
+
 // toCard tells which picture is published now (XEP-0398 §3.1). A picture whose data
-// are not there, or are not what their id says, is none yet.
-func (m *module) toCard(t *server.Turn, a *server.Account) error {
+// are not there yet, or are not what their id says, is none yet; one that was taken
+// back, or whose data were, is none any more.
+func (m *module) toCard(t *server.Turn, changed server.Event) error {
+	a := changed.Account
 	id, typ, published, err := m.current(t, a)
-	if err != nil || !published {
+	gone := len(changed.Retracted) > 0 && len(changed.Published) == 0
+	if err != nil || !published && !(gone && changed.Node == nsMetadata) {
 		return err
 	}
 	e := server.Event{Kind: server.AvatarChanged, Account: a, By: "avatar"}
 	if id != "" {
 		items, err := m.host.PEP.Items(t, a, nsData, id)
-		if err != nil || len(items) == 0 {
+		if err != nil || len(items) == 0 && !(gone && changed.Node == nsData) {
 			return err
 		}
-		image := dataOf(items[0].Payload)
-		sum := sha1.Sum(image)
-		if hash := hex.EncodeToString(sum[:]); len(image) == 0 || hash != strings.ToLower(id) {
-			return nil
+		if len(items) > 0 {
+			image := dataOf(items[0].Payload)
+			sum := sha1.Sum(image)
+			if hash := hex.EncodeToString(sum[:]); len(image) == 0 || hash != strings.ToLower(id) {
+				return nil
+			}
+			e.Hash, e.Type, e.Data = strings.ToLower(id), typ, image
 		}
-		e.Hash, e.Type, e.Data = strings.ToLower(id), typ, image
-	}
-	if e.Access, err = m.host.PEP.Access(t, a, nsData); err != nil {
-		return err
 	}
 	m.host.Tell(t, e)
 	return nil
@@ -123,7 +150,7 @@ func (m *module) publish(t *server.Turn, e server.Event) error {
 		if err != nil || !published || id == "" {
 			return err
 		}
-		return m.put(t, a, nsMetadata, server.NodeItem{ID: "none", Payload: stanza.AppendEmpty(nil, "metadata", "xmlns", nsMetadata)}, nil)
+		return m.put(t, a, nsMetadata, "", server.NodeItem{ID: "none", Payload: stanza.AppendEmpty(nil, "metadata", "xmlns", nsMetadata)}, nil)
 	}
 	typ := e.Type
 	if typ == "" {
@@ -133,11 +160,11 @@ func (m *module) publish(t *server.Turn, e server.Event) error {
 	info := stanza.AppendOpen(nil, "metadata", "xmlns", nsMetadata)
 	info = stanza.AppendEmpty(info, "info", "bytes", strconv.Itoa(len(e.Data)), "id", e.Hash, "type", typ)
 	info = stanza.AppendClose(info, "metadata")
-	return m.put(t, a, nsData, server.NodeItem{ID: e.Hash, Payload: data}, func() {
+	return m.put(t, a, nsData, "", server.NodeItem{ID: e.Hash, Payload: data}, func() {
 		// The data are there before anybody hears of them (XEP-0084 §3).
 		m.host.Server.Go(func(context.Context) {
 			m.host.Server.Do(func(t *server.Turn) {
-				if err := m.put(t, a, nsMetadata, server.NodeItem{ID: e.Hash, Payload: info}, nil); err != nil {
+				if err := m.put(t, a, nsMetadata, e.Hash, server.NodeItem{ID: e.Hash, Payload: info}, nil); err != nil {
 					m.host.Server.Log.Error("picture not published", "account", a.Bare, "err", err)
 				}
 			})
@@ -146,9 +173,13 @@ func (m *module) publish(t *server.Turn, e server.Event) error {
 }
 
 // put publishes one item at a node, which is made as open as a card is where it is
-// not there.
-func (m *module) put(t *server.Turn, a *server.Account, node string, item server.NodeItem, then func()) error {
+// not there. card, when not "", is the hash of the card's picture that is published
+// by that.
+func (m *module) put(t *server.Turn, a *server.Account, node, card string, item server.NodeItem, then func()) error {
 	p := server.NodePublication{Node: node, Module: "avatar", Items: []server.NodeItem{item}}
+	if card != "" {
+		p.Docs = []server.NodeDoc{{Kind: kindCard, Data: []byte(card)}}
+	}
 	access, err := m.host.PEP.Access(t, a, node)
 	if err != nil {
 		return err

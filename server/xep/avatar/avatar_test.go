@@ -1,6 +1,10 @@
 package avatar_test
 
 import (
+	"errors"
+	"sync/atomic"
+	"time"
+
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
@@ -9,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"natter/server/servertest"
+	"natter/server/store"
 )
 
 func hash(image string) string {
@@ -137,4 +142,110 @@ func TestThePhotoOfACardIsPublished(t *testing.T) {
 		stranger.Send(`<iq type='get' id='m' to='juliet@localhost'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub></iq>`)
 		stranger.Expect(`<iq type='result' id='m'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'><item id='none'><metadata xmlns='urn:xmpp:avatar:metadata'/></item></items></pubsub></iq>`)
 	})
+}
+
+const owner = `<iq type='set' id='o'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'>`
+
+func configure(node, access string) string {
+	return owner + `<configure node='` + node + `'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#node_config</value></field>` +
+		`<field var='pubsub#access_model'><value>` + access + `</value></field></x></configure></pubsub></iq>`
+}
+
+// Who may see the picture is asked when the card is read: a node that was open once
+// is not so for good (XEP-0398 §7).
+func TestTheCardFollowsTheNodesAccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t)
+		srv.Befriend(t, "romeo@localhost", "juliet@localhost")
+		romeo, juliet := srv.Online(t, "romeo@localhost/garden"), srv.Online(t, "juliet@localhost/balcony")
+		stranger := srv.Online(t, "paris@localhost/court")
+		wear(juliet, "first", "open")
+		synctest.Wait()
+		shows(t, stranger, b64("first"), true)
+		for _, node := range []string{"urn:xmpp:avatar:data", "urn:xmpp:avatar:metadata"} {
+			done(juliet, configure(node, "presence"))
+			shows(t, stranger, b64("first"), false)
+			shows(t, romeo, b64("first"), true)
+			done(juliet, configure(node, "open"))
+			shows(t, stranger, b64("first"), true)
+		}
+		done(juliet, configure("urn:xmpp:avatar:data", "whitelist"))
+		shows(t, romeo, b64("first"), false)
+		shows(t, juliet, b64("first"), true)
+	})
+}
+
+func TestWhatIsTakenBackLeavesTheCard(t *testing.T) {
+	for name, request := range map[string]string{
+		"the data":         `<iq type='set' id='o'><pubsub xmlns='http://jabber.org/protocol/pubsub'><retract node='urn:xmpp:avatar:data'><item id='` + hash("first") + `'/></retract></pubsub></iq>`,
+		"the metadata":     `<iq type='set' id='o'><pubsub xmlns='http://jabber.org/protocol/pubsub'><retract node='urn:xmpp:avatar:metadata'><item id='` + hash("first") + `'/></retract></pubsub></iq>`,
+		"the data's node":  owner + `<delete node='urn:xmpp:avatar:data'/></pubsub></iq>`,
+		"the other node":   owner + `<delete node='urn:xmpp:avatar:metadata'/></pubsub></iq>`,
+		"all the data":     owner + `<purge node='urn:xmpp:avatar:data'/></pubsub></iq>`,
+		"all the metadata": owner + `<purge node='urn:xmpp:avatar:metadata'/></pubsub></iq>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := servertest.New(t)
+				juliet, stranger := srv.Online(t, "juliet@localhost/balcony"), srv.Online(t, "paris@localhost/court")
+				wear(juliet, "first", "open")
+				synctest.Wait()
+				shows(t, stranger, b64("first"), true)
+				done(juliet, request)
+				synctest.Wait()
+				shows(t, stranger, b64("first"), false)
+				shows(t, juliet, b64("first"), false)
+			})
+		})
+	}
+}
+
+// What a failure leaves half done is done when the account comes back.
+func TestCardAndPEPAgreeAgainAfterAFailure(t *testing.T) {
+	photo := `<iq type='set' id='v'><vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>` + b64("card") + `</BINVAL></PHOTO></vCard></iq>`
+	for name, x := range map[string]struct {
+		commits int64 // that succeed
+		change  func(c *servertest.Client)
+		want    string
+	}{
+		"published and not in the card":         {2, func(c *servertest.Client) { wear(c, "first", "open") }, "first"},
+		"in the card and not published":         {1, func(c *servertest.Client) { done(c, photo) }, "card"},
+		"in the card and published by half":     {2, func(c *servertest.Client) { done(c, photo) }, "card"},
+		"taken from the card by a half":         {5, func(c *servertest.Client) { wear(c, "first", "open"); synctest.Wait(); done(c, photo) }, "card"},
+		"all of it":                             {9, func(c *servertest.Client) { done(c, photo) }, "card"},
+		"published over another one, by a half": {5, func(c *servertest.Client) { done(c, photo); synctest.Wait(); wear(c, "first", "") }, "first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var left atomic.Int64
+				left.Store(1000)
+				gate := func() error {
+					if left.Add(-1) < 0 {
+						return errors.New("the disk is full")
+					}
+					return nil
+				}
+				srv := servertest.New(t, servertest.Options{Store: store.Options{Gate: gate}, Log: t.Output()})
+				stranger := srv.Login(t, "paris@localhost/court")
+				c := srv.Login(t, "juliet@localhost/balcony")
+				c.Sync()
+				synctest.Wait()
+				left.Store(x.commits)
+				x.change(c)
+				synctest.Wait()
+				left.Store(1000)
+				c.Close()
+				stranger.Close()
+				time.Sleep(3 * time.Minute) // it is let go from memory
+				c = srv.Online(t, "juliet@localhost/balcony")
+				synctest.Wait()
+				stranger = srv.Login(t, "paris@localhost/court")
+				shows(t, stranger, b64(x.want), true)
+				stranger.Send(`<iq type='get' id='m' to='juliet@localhost'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub></iq>`)
+				if got := stranger.Next(); !strings.Contains(got, hash(x.want)) {
+					t.Errorf("published is %s", got)
+				}
+			})
+		})
+	}
 }

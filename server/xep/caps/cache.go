@@ -77,10 +77,13 @@ func (c *cache) restore() {
 
 // get returns the features a claim stands for, nil when that is not known.
 func (c *cache) get(of claim) *server.Features {
+	if hashes[of.hash] == nil {
+		return nil
+	}
 	c.load.Do(c.restore)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := c.sets[of.key()]
+	e := c.sets[of.key(stanza.JID{})]
 	if e == nil {
 		return nil
 	}
@@ -91,7 +94,7 @@ func (c *cache) get(of claim) *server.Features {
 // put keeps features that hash to the claim, and returns the set to use.
 func (c *cache) put(t *server.Turn, of claim, f *server.Features) *server.Features {
 	b := new(store.Batch)
-	key := of.key()
+	key := of.key(stanza.JID{})
 	c.mu.Lock()
 	if e := c.sets[key]; e != nil {
 		c.mu.Unlock()
@@ -129,7 +132,7 @@ func (c *cache) add(key string, f *server.Features) (gone []string) {
 // makes the same claim, or is given up where too many do, or where the client has yet
 // to answer for another claim: one question a client at a time.
 func (c *cache) wait(of claim, q question) bool {
-	key := of.key()
+	key := of.key(q.to)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	waiting, asking := c.asking[key]
@@ -146,7 +149,7 @@ func (c *cache) wait(of claim, q question) bool {
 
 // next returns who is to be asked now that asked did not help, false for nobody.
 func (c *cache) next(of claim, asked stanza.JID) (question, bool) {
-	key := of.key()
+	key := of.key(asked)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.busy, asked)
@@ -172,7 +175,8 @@ func (c *cache) done(of claim, asked stanza.JID) []question {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.busy, asked)
-	waiting := c.asking[of.key()]
-	delete(c.asking, of.key())
+	key := of.key(asked)
+	waiting := c.asking[key]
+	delete(c.asking, key)
 	return waiting
 }

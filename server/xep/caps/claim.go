@@ -6,9 +6,9 @@ import (
 	"natter/stanza"
 )
 
-// claim is what presence says of a client (XEP-0115 §4). Only what was hashed can
-// be checked, so without a hash there is no claim (§5.4; the format before version
-// 1.4 is not supported).
+// claim is what presence says of a client (XEP-0115 §4). Without a hash there is
+// none (§5.4; the format before version 1.4 is not supported); one by a hash that is
+// not known can't be checked, and counts for the client alone that makes it.
 type claim struct{ hash, ver, node string }
 
 // maxClaim bounds each part of a claim in bytes.
@@ -29,14 +29,20 @@ func claimOf(st *stanza.Stanza) (claim, bool) {
 }
 
 func (c claim) valid() bool {
-	if hashes[c.hash] == nil || c.ver == "" || c.node == "" {
+	if c.hash == "" || c.ver == "" || c.node == "" {
 		return false
 	}
 	return len(c.hash) <= maxClaim && len(c.ver) <= maxClaim && len(c.node) <= maxClaim
 }
 
-// key is what the features hang on: the node says who is to be asked and no more.
-func (c claim) key() string { return c.hash + " " + c.ver }
+// key is what the features of a client hang on: the node says who is to be asked and
+// no more.
+func (c claim) key(client stanza.JID) string {
+	if hashes[c.hash] == nil {
+		return c.hash + " " + c.ver + " " + client.String()
+	}
+	return c.hash + " " + c.ver
+}
 
 // marshal returns the claim as it is kept with a session, nil for none.
 func (c claim) marshal() []byte {

@@ -73,6 +73,9 @@ func read(st *stanza.Stanza, c claim) (*server.Features, bool) {
 	if !sound || !ok {
 		return f, false
 	}
+	if hashes[c.hash] == nil {
+		return f, false
+	}
 	h := hashes[c.hash]()
 	h.Write(s)
 	return f, base64.StdEncoding.EncodeToString(h.Sum(nil)) == c.ver

@@ -28,9 +28,6 @@ func New(h *server.Host) *server.Module {
 // anything is done with it (§4.5, §5.2). The node is made private (package pep).
 func (m *module) assist(p *server.Passage) server.Verdict {
 	st, a := p.Stanza, p.Account
-	if st.Type == stanza.TypeError {
-		return server.Pass
-	}
 	stamp := stanza.Stamp{From: p.Origin.Attr, Lang: p.Origin.Lang, Declare: true}
 	var said []byte
 	for c := range st.All() {
@@ -48,13 +45,14 @@ func (m *module) assist(p *server.Passage) server.Verdict {
 		m.host.Server.Log.Error("message without what was displayed does not parse", "account", a.Bare, "err", err)
 		return server.Pass
 	}
-	if to := st.ToString(); said != nil && to != "" {
+	if to := st.ToString(); said != nil && to != "" && st.Type != stanza.TypeError {
+		// A node that others may read is not written to (§7).
 		err := m.host.PEP.Publish(p.Turn, a, server.NodePublication{
-			Node: ns, Module: "displayed", Items: []server.NodeItem{{ID: to, Payload: said}},
+			Node: ns, Module: "displayed", Items: []server.NodeItem{{ID: to, Payload: said}}, Access: "whitelist",
 		}, func(*server.Turn, error) {})
 		if err != nil {
 			// The message is worth more than that; the next one tells again.
-			m.host.Server.Log.Warn("displayed state not published", "account", a.Bare, "err", err)
+			m.host.Server.Log.Debug("displayed state not published", "account", a.Bare, "err", err)
 		}
 	}
 	m.host.Server.Route(p.Turn, p.Origin, rest)

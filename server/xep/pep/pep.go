@@ -34,7 +34,7 @@ type module struct {
 func New(h *server.Host) *server.Module {
 	m := &module{host: h}
 	m.services, m.order = make(map[string]*list.Element), list.New()
-	h.PEP = server.PEP{Publish: m.publish, Items: m.items, Access: m.access, Greet: m.greetFrom, View: m.addView}
+	h.PEP = server.PEP{Publish: m.publish, Items: m.items, Access: m.access, Reads: m.reads, Greet: m.greetFrom, View: m.addView}
 	personal := []server.Identity{{Category: "pubsub", Type: "pep"}}
 	at := server.AtSelf | server.AtAccount
 	return &server.Module{
@@ -211,6 +211,16 @@ func nodeItems(list []pubsub.Item) []server.NodeItem {
 		items = append(items, server.NodeItem{ID: i.ID, Payload: i.Payload})
 	}
 	return slices.Clip(items)
+}
+
+// reads is server.PEP.Reads.
+func (m *module) reads(t *server.Turn, a *server.Account, who stanza.JID, node string) (bool, error) {
+	s, err := m.service(t, a.Local)
+	if err != nil {
+		return false, err
+	}
+	asker, err := m.Ask(t, s, who)
+	return err == nil && s.Reads(asker, node), err
 }
 
 // access is server.PEP.Access.

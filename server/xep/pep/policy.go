@@ -221,6 +221,9 @@ func (m *module) docs(local string, list []server.NodeDoc) []store.Doc {
 
 // Changed tells the other modules.
 func (m *module) Changed(t *server.Turn, s *pubsub.Service, c *pubsub.Change) {
+	if len(c.Published)+len(c.Retracted) == 0 {
+		return
+	}
 	a, err := m.host.Account(t, s.Local)
 	if a == nil || err != nil {
 		return

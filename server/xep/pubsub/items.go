@@ -185,6 +185,14 @@ func (s *Service) Read(t *server.Turn, who Asker, node string, ids ...string) ([
 	return s.payloads(t, node, list)
 }
 
+// Reads reports whether who may read a node; it is there.
+func (s *Service) Reads(who Asker, node string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.at(node)
+	return n != nil && n.rights().read(&who, false) == nil
+}
+
 // Config returns a node's configuration; false without the node.
 func (s *Service) Config(node string) (Config, bool) {
 	s.mu.Lock()

@@ -140,6 +140,7 @@ func (r *request) delete() error {
 		}
 	}
 	for len(n.items) > 0 {
+		c.Retracted = append(c.Retracted, n.items[len(n.items)-1].id)
 		s.drop(b, n, len(n.items)-1)
 	}
 	b.Delete(s.Host.Key(s.Local, kindNode, n.name))

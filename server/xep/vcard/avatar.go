@@ -10,11 +10,15 @@ import (
 )
 
 // A picture that is published by PEP (XEP-0084) stands in the card in the place of
-// the card's own, for those who may see it there (XEP-0398 §3, §6). It is kept
-// beside the card as lines: the access model, the media type, the picture in base64,
-// the last two empty where the account has taken its picture back.
+// the card's own, for those who may read both nodes (XEP-0398 §5.2, §7). It is kept
+// beside the card as lines: the first one empty, the media type, the picture in
+// base64, the last two empty where the account has taken its picture back.
 
-// on hears that the account has published a picture, or a vCard4, by PEP.
+// nodes are those of a picture that is published by PEP.
+var nodes = []string{"urn:xmpp:avatar:data", "urn:xmpp:avatar:metadata"}
+
+// on hears that the account has published a picture, or a vCard4, by PEP, or that its
+// card's own picture is wanted.
 func (m *module) on(t *server.Turn, e server.Event) {
 	switch {
 	case e.Kind == server.NodeChanged && e.Node == node4 && e.Module != "vcard":
@@ -22,10 +26,13 @@ func (m *module) on(t *server.Turn, e server.Event) {
 			m.host.Server.Log.Warn("vCard4 not put into the card", "account", e.Account.Bare, "err", err)
 		}
 		return
+	case e.Kind == server.PictureWanted:
+		m.tellOwn(t, e.Account)
+		return
 	case e.Kind != server.AvatarChanged:
 		return
 	}
-	doc := e.Access + "\n" + e.Type + "\n" + base64.StdEncoding.EncodeToString(e.Data)
+	doc := "\n" + e.Type + "\n" + base64.StdEncoding.EncodeToString(e.Data)
 	b := new(store.Batch)
 	b.Put(store.Doc{Key: m.host.Key(e.Account.Local, kindAvatar, ""), Data: []byte(doc)})
 	err := m.store(t, e.Account, b, picture{hash: e.Hash, pep: true}, func(*server.Turn, error) {}, func(*server.Turn) {})
@@ -49,8 +56,18 @@ func (m *module) withAvatar(q *server.IQ, card []byte, own bool) ([]byte, error)
 	if len(parts) != 3 {
 		return card, nil
 	}
-	access, typ, image := parts[0], parts[1], parts[2]
-	visible := own || access == "open" || access == "presence" && q.Account.SeenBy(q.Origin.JID)
+	typ, image := parts[1], parts[2]
+	visible := own
+	if !own && image != "" {
+		visible = true
+		for _, node := range nodes {
+			may, err := m.host.PEP.Reads(q.Turn, q.Account, q.Origin.JID, node)
+			if err != nil {
+				return nil, err
+			}
+			visible = visible && may
+		}
+	}
 	if card == nil && (image == "" || !visible) {
 		return nil, nil
 	}
@@ -64,6 +81,23 @@ func (m *module) withAvatar(q *server.IQ, card []byte, own bool) ([]byte, error)
 		photo = stanza.AppendClose(photo, "PHOTO")
 	}
 	return replacePhoto(card, photo), nil
+}
+
+// tellOwn tells which picture the card itself has.
+func (m *module) tellOwn(t *server.Turn, a *server.Account) {
+	doc, _, err := m.host.Get(t, a.Local, kindCard, "")
+	if err != nil {
+		m.host.Server.Log.Warn("card not read", "account", a.Bare, "err", err)
+		return
+	}
+	l := stanza.AfterLogin
+	l.Bytes, l.Memory = max(l.Bytes, 2*len(doc.Data)), max(l.Memory, 2*len(doc.Data))
+	st, err := stanza.Parse(append(append([]byte("<w xmlns='urn:natter:wrap'>"), doc.Data...), "</w>"...), l)
+	if err != nil || st.NumChildren() != 1 {
+		return
+	}
+	image, typ := photoOf(st, st.ChildAt(0))
+	m.host.Tell(t, server.Event{Kind: server.AvatarChanged, Account: a, By: "vcard", Hash: hashOf(image), Type: typ, Data: image})
 }
 
 // replacePhoto returns the card with the photo, which may be nil, in the place of

@@ -1,6 +1,7 @@
 package vcard
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
@@ -95,9 +96,17 @@ func (m *module) known(t *server.Turn, a *server.Account) (picture, error) {
 	}
 	a.Lock()
 	defer a.Unlock()
-	if !s.known { // else a card was stored meanwhile
-		s.known, s.picture = true, pictureOf(doc.Data)
+	if s.known { // a card was stored meanwhile
+		return s.picture, nil
 	}
+	s.known, s.picture = true, pictureOf(doc.Data)
+	e := server.Event{Kind: server.PictureLoaded, Account: a, By: "vcard", Hash: s.hash}
+	if s.pep {
+		e.Module = "pep"
+	}
+	m.host.Server.Go(func(context.Context) { // presence does not wait for that
+		m.host.Server.Do(func(t *server.Turn) { m.host.Tell(t, e) })
+	})
 	return s.picture, nil
 }
 

@@ -131,7 +131,7 @@ func (m *module) set(q *server.IQ) error {
 		k.Reply(t, nil)
 	}, func(t *server.Turn) {
 		if now.hash != was.hash {
-			m.host.Tell(t, server.Event{Kind: server.AvatarChanged, Account: a, By: "vcard", Hash: now.hash, Type: typ, Data: image, Access: "open"})
+			m.host.Tell(t, server.Event{Kind: server.AvatarChanged, Account: a, By: "vcard", Hash: now.hash, Type: typ, Data: image})
 		}
 		m.followed(t, a, before, says)
 	})
