@@ -28,6 +28,10 @@ func (k *sink) DeliverRaw(_ *Turn, b []byte) bool {
 	return true
 }
 
+func (k *sink) DeliverShared(t *Turn, w *Wire, to []byte) bool {
+	return k.DeliverRaw(t, w.Append(nil, to))
+}
+
 func (k *sink) Deliver(*Turn, *stanza.Stanza, *stanza.Stamp, *Delivery) (uint32, bool) {
 	return 0, true
 }

@@ -83,6 +83,9 @@ type Stream interface {
 	Deliverer
 	// DeliverRaw queues one whole stanza already serialised for this stream.
 	DeliverRaw(t *Turn, b []byte) bool
+	// DeliverShared is DeliverRaw for a stanza that goes to many: what it keeps until
+	// its client has confirmed it, it does not copy. w and to are never changed again.
+	DeliverShared(t *Turn, w *Wire, to []byte) bool
 	// DeliverNonza queues an element that is not a stanza and is not counted.
 	DeliverNonza(t *Turn, b []byte) bool
 	// End closes the stream with err (nil: an orderly close) and ends the
@@ -97,6 +100,18 @@ type Stream interface {
 	// TLS reports whether the connection is encrypted.
 	TLS() bool
 }
+
+// Wire is a stanza that is the same for all who get it but for the value of 'to' in
+// its start tag, escaped, which comes between Head and Tail.
+type Wire struct{ Head, Tail []byte }
+
+// Append appends the stanza as it is for one of them.
+func (w *Wire) Append(b, to []byte) []byte {
+	return append(append(append(b, w.Head...), to...), w.Tail...)
+}
+
+// Len is how long that is.
+func (w *Wire) Len(to []byte) int { return len(w.Head) + len(to) + len(w.Tail) }
 
 // Has reports whether any of the flags is set.
 func (s *Session) Has(flags uint32) bool { return s.flags.Load()&flags != 0 }

@@ -185,15 +185,30 @@ func (c counted) Deliver(t *Turn, st *stanza.Stanza, stamp *stanza.Stamp, d *Del
 
 func (c counted) DeliverRaw(t *Turn, b []byte) bool {
 	ok := c.Stream.DeliverRaw(t, b)
-	if ok && len(b) > 1 {
-		switch b[1] {
-		case 'm':
-			t.sent(stanza.Message, len(b))
-		case 'p':
-			t.sent(stanza.Presence, len(b))
-		case 'i':
-			t.sent(stanza.IQ, len(b))
-		}
+	if ok {
+		t.sentRaw(b, len(b))
 	}
 	return ok
+}
+
+func (c counted) DeliverShared(t *Turn, w *Wire, to []byte) bool {
+	ok := c.Stream.DeliverShared(t, w, to)
+	if ok {
+		t.sentRaw(w.Head, w.Len(to))
+	}
+	return ok
+}
+
+// sentRaw counts a stanza of n bytes by how it begins.
+func (t *Turn) sentRaw(b []byte, n int) {
+	if len(b) > 1 {
+		switch b[1] {
+		case 'm':
+			t.sent(stanza.Message, n)
+		case 'p':
+			t.sent(stanza.Presence, n)
+		case 'i':
+			t.sent(stanza.IQ, n)
+		}
+	}
 }

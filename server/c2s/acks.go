@@ -48,21 +48,50 @@ type acks struct {
 
 // entry is one stanza that the client has not acknowledged.
 type entry struct {
-	b   []byte
-	d   *server.Delivery
-	seq uint32 // only after a restart: its number before, 0 for none
+	b      []byte       // the stanza, or for whom it is when it is shared
+	shared *server.Wire // with others who were sent it too; nil when it is not
+	d      *server.Delivery
+	seq    uint32 // only after a restart: its number before, 0 for none
 }
+
+// len is how long the stanza is.
+func (e *entry) len() int {
+	if e.shared != nil {
+		return e.shared.Len(e.b)
+	}
+	return len(e.b)
+}
+
+// bytes returns the stanza.
+func (e *entry) bytes() []byte {
+	if e.shared != nil {
+		return e.shared.Append(nil, e.b)
+	}
+	return e.b
+}
+
+// fewEntries is how many entries an array has that is taken from a pool and given back:
+// what is confirmed at once mostly fits.
+const fewEntries = 16
+
+var entries = sync.Pool{New: func() any { return new([fewEntries]entry) }}
 
 // keep remembers a stanza that is being sent and returns its number.
 func (a *acks) keep(b []byte, d *server.Delivery) uint32 {
+	return a.add(entry{b: append([]byte(nil), b...), d: d})
+}
+
+// add is keep for an entry that nobody changes again.
+func (a *acks) add(e entry) uint32 {
+	if a.kept == nil {
+		a.kept = entries.Get().(*[fewEntries]entry)[:0]
+	}
+	a.kept = append(a.kept, e)
+	a.size += e.len()
 	if a.restored {
-		a.kept = append(a.kept, entry{b: append([]byte(nil), b...), d: d})
-		a.size += len(b)
 		return 0
 	}
 	a.sent++
-	a.kept = append(a.kept, entry{b: append([]byte(nil), b...), d: d})
-	a.size += len(b)
 	return a.sent
 }
 
@@ -77,15 +106,12 @@ func (a *acks) confirm(h uint32) ([]*server.Delivery, bool) {
 	}
 	var done []*server.Delivery
 	for i := range a.kept[:n] {
-		a.size -= len(a.kept[i].b)
+		a.size -= a.kept[i].len()
 		if a.kept[i].d != nil {
 			done = append(done, a.kept[i].d)
 		}
-		a.kept[i] = entry{}
 	}
-	if a.kept = a.kept[n:]; len(a.kept) == 0 {
-		a.kept = nil
-	}
+	a.forget(int(n))
 	a.acked = h
 	return done, true
 }
@@ -100,6 +126,25 @@ func (a *acks) messages() (list [][]byte) {
 	return list
 }
 
+// forget takes the first n entries out. An array from the pool is kept whole, and given
+// back when there is nothing in it.
+func (a *acks) forget(n int) {
+	if n < len(a.kept) && cap(a.kept) != fewEntries {
+		clear(a.kept[:n])
+		a.kept = a.kept[n:]
+		return
+	}
+	rest := copy(a.kept, a.kept[n:])
+	clear(a.kept[rest:])
+	if a.kept = a.kept[:rest]; rest > 0 {
+		return
+	}
+	if cap(a.kept) == fewEntries {
+		entries.Put((*[fewEntries]entry)(a.kept[:fewEntries]))
+	}
+	a.kept = nil
+}
+
 // leftover is what the client never acknowledged.
 func (a *acks) leftover() server.Leftover {
 	var left server.Leftover
@@ -107,7 +152,7 @@ func (a *acks) leftover() server.Leftover {
 		if e := &a.kept[i]; e.d != nil {
 			left.Logged = append(left.Logged, e.d)
 		} else {
-			left.Stanzas = append(left.Stanzas, e.b)
+			left.Stanzas = append(left.Stanzas, e.bytes())
 		}
 	}
 	return left

@@ -2,6 +2,7 @@ package c2s
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -31,6 +32,12 @@ func (sink) Close() error                        { return nil }
 // benchSession binds a session over a sink and makes it available.
 func benchSession(b *testing.B, c *Server, local string) *server.Session {
 	b.Helper()
+	sess, _ := benchStream(b, c, local)
+	return sess
+}
+
+func benchStream(b *testing.B, c *Server, local string) (*server.Session, *Stream) {
+	b.Helper()
 	host := c.core.Default()
 	if err := host.Create(context.Background(), local, "secret"); err != nil {
 		b.Fatal(err)
@@ -44,7 +51,7 @@ func benchSession(b *testing.B, c *Server, local string) *server.Session {
 	}
 	s.bound(sess)
 	c.core.Route(t, &sess.Origin, parse(b, "<presence/>"))
-	return sess
+	return sess, s
 }
 
 func parse(b *testing.B, xml string) *stanza.Stanza {
@@ -98,19 +105,35 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch is what one occupant of a room costs: ten messages that are
-// serialised already, one flush. An operation is one message.
+// BenchmarkBatch is what one occupant of a room costs: ten messages that others get
+// too, one flush, and with acknowledgements what confirms them. An operation is one
+// message.
 func BenchmarkBatch(b *testing.B) {
-	core := benchCore(b)
-	juliet := benchSession(b, New(core, nil), "juliet")
-	msg := []byte("<message from='garden@conference.localhost/Romeo' to='juliet@localhost/r' type='groupchat'><body>" + strings.Repeat("x", 350) + "</body></message>")
-	t := core.Turn()
-	defer t.End()
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		juliet.Out.DeliverRaw(t, msg)
-		if i%10 == 9 {
-			t.Flush()
-		}
+	for _, managed := range []bool{false, true} {
+		b.Run(fmt.Sprintf("acks=%v", managed), func(b *testing.B) {
+			core := benchCore(b)
+			juliet, s := benchStream(b, New(core, nil), "juliet")
+			if managed {
+				s.acks = &acks{stream: s}
+			}
+			w := &server.Wire{
+				Head: []byte("<message from='garden@conference.localhost/Romeo' to='"),
+				Tail: []byte("' type='groupchat'><body>" + strings.Repeat("x", 350) + "</body></message>"),
+			}
+			t := core.Turn()
+			defer t.End()
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				juliet.Out.DeliverShared(t, w, juliet.Attr)
+				if i%10 != 9 {
+					continue
+				}
+				t.Flush()
+				if managed {
+					s.acks.confirm(s.acks.sent)
+					s.acks.asked = false
+				}
+			}
+		})
 	}
 }

@@ -169,7 +169,11 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 		old.push(e)
 	}
 	for i := range old.acks.kept {
-		old.push(old.acks.kept[i].b)
+		if e := &old.acks.kept[i]; e.shared != nil {
+			old.pushShared(e.shared, e.b)
+		} else {
+			old.push(e.b)
+		}
 	}
 	old.touched = true
 	old.session.Clear(server.SessionDetached)
@@ -213,7 +217,7 @@ func (a *acks) resumed(h uint32) []*server.Delivery {
 				continue
 			}
 			kept = append(kept, e)
-			a.size += len(e.b)
+			a.size += e.len()
 		}
 		a.kept, a.restored = kept, false
 		a.acked, a.sent = h, h+uint32(len(kept))

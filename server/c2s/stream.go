@@ -124,6 +124,20 @@ func (s *Stream) DeliverRaw(t *server.Turn, b []byte) bool {
 	return s.appended(t)
 }
 
+// DeliverShared queues a stanza that others get too; see server.Stream.
+func (s *Stream) DeliverShared(t *server.Turn, w *server.Wire, to []byte) bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	if s.acks != nil {
+		s.acks.add(entry{shared: w, b: to})
+	}
+	s.pushShared(w, to)
+	return s.appended(t)
+}
+
 // DeliverNonza queues an element that is not a stanza.
 func (s *Stream) DeliverNonza(t *server.Turn, b []byte) bool {
 	s.mu.Lock()
@@ -152,6 +166,23 @@ func (s *Stream) push(b []byte) {
 	n := len(s.out)
 	s.out = s.framing.appendElement(s.out, b)
 	s.queued += uint64(len(s.out) - n)
+}
+
+// pushShared is push for what DeliverShared gets.
+func (s *Stream) pushShared(w *server.Wire, to []byte) {
+	if s.framing != inStream {
+		b := w.Append(getQueue(), to)
+		s.push(b)
+		putQueue(b)
+		return
+	}
+	if s.tr == nil || s.sealed {
+		return
+	}
+	s.grow()
+	n := w.Len(to)
+	s.out = w.Append(widen(s.out, n), to)
+	s.queued += uint64(n)
 }
 
 // pushEnd appends the end of the stream, and before it the error, if any.

@@ -349,8 +349,8 @@ func (r *room) announce(x *exchange, codes ...string) {
 	for _, code := range codes {
 		b = stanza.AppendEmpty(b, "status", "code", code)
 	}
-	w := r.fromRoom("groupchat").with(append(b, "</x>"...))
+	w := r.fromRoom("groupchat").with(append(b, "</x>"...)).shared()
 	for _, c := range r.clients {
-		x.give(c, w)
+		x.spread(c, w)
 	}
 }

@@ -180,8 +180,9 @@ func (r *room) send(x *exchange, o *server.Origin, st *stanza.Stanza, l line, d 
 
 // say gives a message to every client, and remembers it.
 func (r *room) say(x *exchange, l line) {
+	w := l.wire.shared()
 	for _, c := range r.clients {
-		x.give(c, l.wire)
+		x.spread(c, w)
 	}
 	if !l.passing {
 		r.history.add(l)

@@ -189,7 +189,7 @@ func (r *room) tell(x *exchange, oc *occupant, ch *change) { r.tellAs(x, oc, ch,
 
 // tellAs is tell for one whose role was another when it was last told of.
 func (r *room) tellAs(x *exchange, oc *occupant, ch *change, as role) {
-	var wires [2]wire
+	var wires [2]*server.Wire
 	for _, c := range r.clients {
 		if c.oc == oc {
 			own := *ch
@@ -206,9 +206,9 @@ func (r *room) tellAs(x *exchange, oc *occupant, ch *change, as role) {
 		if r.knows(c, oc) {
 			i = 1
 		}
-		if wires[i].head == nil {
-			wires[i] = r.presence(oc, ch, i == 1, false)
+		if wires[i] == nil {
+			wires[i] = r.presence(oc, ch, i == 1, false).shared()
 		}
-		x.give(c, wires[i])
+		x.spread(c, wires[i])
 	}
 }

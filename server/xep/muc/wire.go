@@ -7,13 +7,15 @@ import (
 	"natter/stanza"
 )
 
-// wire is a stanza that goes to many: serialised once, but for the value of 'to'
-// in its start tag, which comes between head and tail.
+// wire is a stanza that goes to many: serialised once, but for the value of 'to'.
 type wire struct{ head, tail []byte }
 
 func (w wire) append(b, to []byte) []byte {
 	return append(append(append(b, w.head...), to...), w.tail...)
 }
+
+// shared is the wire for spread.
+func (w wire) shared() *server.Wire { return &server.Wire{Head: w.head, Tail: w.tail} }
 
 // alone appends the stanza standing alone, without 'to'.
 func (w wire) alone(b []byte) []byte {
@@ -55,6 +57,15 @@ type exchange struct {
 func (x *exchange) give(c *client, w wire) {
 	x.buf = w.append(x.buf[:0], c.attr)
 	x.raw(c, x.buf)
+}
+
+// spread is give for a stanza that others get too.
+func (x *exchange) spread(c *client, w *server.Wire) {
+	if c.session != nil {
+		c.session.Out.DeliverShared(x.t, w, c.attr)
+		return
+	}
+	x.later = append(x.later, w.Append(nil, c.attr))
 }
 
 // raw is give for a stanza that has its 'to'.
