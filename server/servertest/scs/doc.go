@@ -82,7 +82,8 @@
 //	{scansion:any}              any value
 //	{scansion:capture:NAME}     the first time any value, which is kept under
 //	                            NAME; from then on exactly that value
-//	{scansion:regexp:RE}        a value that the whole expression matches
+//	{scansion:regexp:RE}        a value that the whole expression matches; a named
+//	                            group (?P<NAME>...) is captured
 //	{scansion:not:VALUE}        any value but this one
 //	{scansion:absent}           no such attribute
 //

@@ -60,6 +60,8 @@ func TestMatching(t *testing.T) {
 		{"one like it may be there", "<message><sid xmlns='d' id='forged' scansion:absent='true'/></message>", "<message><sid xmlns='d' id='good'/></message>", ""},
 		{"a captured value must come again", "<message id='{scansion:capture:a}'><b id='{scansion:capture:a}'/></message>", "<message id='1'><b id='1'/></message>", ""},
 		{"or it is a mismatch", "<message id='{scansion:capture:a}'><b id='{scansion:capture:a}'/></message>", "<message id='1'><b id='2'/></message>", "attribute id"},
+		{"a named group is captured", "<message id='{scansion:regexp:x-(?P&lt;a&gt;.+)}'><b id='{scansion:capture:a}'/></message>", "<message id='x-1'><b id='1'/></message>", ""},
+		{"and has to agree", "<message id='{scansion:capture:a}'><b id='{scansion:regexp:x-(?P&lt;a&gt;.+)}'/></message>", "<message id='1'><b id='x-2'/></message>", "attribute id"},
 		{"children must agree on it", "<message><b id='{scansion:capture:a}'/><c id='{scansion:capture:a}'/></message>", "<message><b id='1'/><c id='2'/></message>", "captured a is both"},
 
 		{"a vague child leaves the exact one its place", "<message><item/><item jid='a'/></message>", "<message><item jid='a'/><item jid='b'/></message>", ""},

@@ -3,6 +3,7 @@ package scs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -75,14 +76,20 @@ func isCaptureName(s string) bool {
 // captureNames lists the names that the tree captures.
 func captureNames(e *Element) []string {
 	var names []string
-	for _, a := range e.Attrs {
-		if name, ok := cutMatcher(a.Value, captureHead); ok {
+	in := func(value string) {
+		if name, ok := cutMatcher(value, captureHead); ok {
 			names = append(names, name)
 		}
+		if re, ok := cutMatcher(value, regexpHead); ok {
+			if compiled, err := regexp.Compile(re); err == nil {
+				names = append(names, slices.DeleteFunc(compiled.SubexpNames(), func(s string) bool { return s == "" })...)
+			}
+		}
 	}
-	if name, ok := cutMatcher(e.Text(), captureHead); ok {
-		names = append(names, name)
+	for _, a := range e.Attrs {
+		in(a.Value)
 	}
+	in(e.Text())
 	for _, k := range e.Elements() {
 		names = append(names, captureNames(k)...)
 	}
@@ -103,7 +110,19 @@ func matchValue(want, got string, caps captures) bool {
 	}
 	if re, ok := cutMatcher(want, regexpHead); ok {
 		compiled, err := regexp.Compile("^(?:" + re + ")$")
-		return err == nil && compiled.MatchString(got)
+		if err != nil {
+			return false
+		}
+		parts := compiled.FindStringSubmatch(got)
+		for i, part := range parts {
+			if name := compiled.SubexpNames()[i]; name != "" {
+				if kept, ok := caps[name]; ok && kept != part {
+					return false
+				}
+				caps[name] = part
+			}
+		}
+		return parts != nil
 	}
 	if v, ok := cutMatcher(want, notHead); ok {
 		return v != got
