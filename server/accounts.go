@@ -144,7 +144,7 @@ func (h *Host) localpart(local string) (string, error) {
 }
 
 func (h *Host) create(local, password string) (*store.Batch, error) {
-	if h.names.has(local) {
+	if h.names.has(local) || h.names.isReserved(local, "", h.Server.now()) {
 		return nil, ErrExists
 	}
 	doc, err := h.passwordDoc(local, password, accountDoc{Created: time.Now(), Born: h.Server.Store.NextID()})
@@ -264,6 +264,7 @@ func (h *Host) Remove(t *Turn, local string, then func(*Turn, error)) error {
 			then(t, err)
 			return
 		}
+		h.names.unreserveOf(local)
 		then(t, nil)
 		srv := t.srv
 		// Telling contacts may read the store, for which the committer can't wait.

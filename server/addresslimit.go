@@ -1,4 +1,4 @@
-package register
+package server
 
 import (
 	"net/netip"
@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// An address may ask for burst accounts at once, and for one more each interval.
+// An address may ask for signUpBurst accounts at once, and for one more each interval.
 const (
-	burst    = 10
-	interval = 5 * time.Minute
+	signUpBurst    = 10
+	signUpInterval = 5 * time.Minute
 )
 
-// maxAddresses bounds how many addresses are remembered.
-const maxAddresses = 16_384
+// maxSignUps bounds how many addresses are remembered.
+const maxSignUps = 16_384
 
-// limit bounds how often one address asks for an account. IPv6 addresses count by
+// addressLimit bounds how often one address asks for an account. IPv6 addresses count by
 // their /64, and what has no address (a pipe) as one. A nil limit allows all. It
 // is safe for concurrent use.
-type limit struct {
+type addressLimit struct {
 	mu sync.Mutex
-	// full says, of each address, when it may ask for burst accounts again; one
+	// full says, of each address, when it may ask for signUpBurst accounts again; one
 	// that may already is as good as not there. It moves on by an interval with
 	// each account.
 	full map[netip.Addr]time.Time
 }
 
-func newLimit() *limit { return &limit{full: make(map[netip.Addr]time.Time)} }
+func newAddressLimit() *addressLimit { return &addressLimit{full: make(map[netip.Addr]time.Time)} }
 
 // allow counts one request; false when it is one too many, which is not counted.
-func (l *limit) allow(addr netip.Addr) bool {
+func (l *addressLimit) allow(addr netip.Addr) bool {
 	if l == nil {
 		return true
 	}
@@ -46,26 +46,30 @@ func (l *limit) allow(addr netip.Addr) bool {
 	if at.Before(now) {
 		at = now
 	}
-	at = at.Add(interval)
-	if at.Sub(now) > burst*interval {
+	at = at.Add(signUpInterval)
+	if at.Sub(now) > signUpBurst*signUpInterval {
 		return false
 	}
-	if !known && len(l.full) >= maxAddresses {
+	if !known && len(l.full) >= maxSignUps {
 		l.forget(now)
 	}
 	l.full[addr] = at
 	return true
 }
 
+// AllowSignUp counts one account that is asked for from an address; false when it is one
+// too many, which is not counted.
+func (h *Host) AllowSignUp(addr netip.Addr) bool { return h.signUps.allow(addr) }
+
 // forget drops the addresses that have nothing to remember, and if there are
 // none, the one of a few that has least.
-func (l *limit) forget(now time.Time) {
+func (l *addressLimit) forget(now time.Time) {
 	for addr, at := range l.full {
 		if !at.After(now) {
 			delete(l.full, addr)
 		}
 	}
-	if len(l.full) < maxAddresses {
+	if len(l.full) < maxSignUps {
 		return
 	}
 	var least netip.Addr

@@ -1,4 +1,4 @@
-package register
+package server
 
 import (
 	"net/netip"
@@ -8,7 +8,7 @@ import (
 )
 
 // asks returns how many of n requests are allowed.
-func asks(l *limit, addr string, n int) (allowed int) {
+func asks(l *addressLimit, addr string, n int) (allowed int) {
 	a, _ := netip.ParseAddr(addr)
 	for range n {
 		if l.allow(a) {
@@ -38,7 +38,7 @@ func TestLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLimit()
+				l := newAddressLimit()
 				for _, a := range asked {
 					if a.addr == wait {
 						time.Sleep(time.Duration(a.n) * time.Minute)
@@ -60,21 +60,21 @@ func TestNoLimitAllowsAll(t *testing.T) {
 // TestAFloodOfAddressesIsBounded, and does not make the worst of them forgotten.
 func TestAFloodOfAddressesIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimit()
+		l := newAddressLimit()
 		asks(l, "192.0.2.1", 10)
-		for i := range maxAddresses + 100 {
+		for i := range maxSignUps + 100 {
 			a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
 			if !l.allow(a) {
 				t.Fatalf("%s is refused", a)
 			}
 		}
-		if len(l.full) > maxAddresses {
+		if len(l.full) > maxSignUps {
 			t.Errorf("%d addresses are remembered", len(l.full))
 		}
 		if asks(l, "192.0.2.1", 1) > 0 {
 			t.Error("who had asked most is forgotten")
 		}
-		time.Sleep(2 * burst * interval)
+		time.Sleep(2 * signUpBurst * signUpInterval)
 		asks(l, "192.0.2.2", 1)
 		if len(l.full) != 1 {
 			t.Errorf("%d addresses are remembered that have nothing to remember", len(l.full)-1)

@@ -8,6 +8,8 @@ type Command struct {
 	Node, Name string
 	To         Address // AtHost, AtSelf or both
 	Admin      bool    // for administrators only
+	// For says for whom else it is only; nil: for everybody who may ask there.
+	For func(stanza.JID) bool
 	// Form returns the form to be filled in, nil for a command without: then Run is
 	// called at once.
 	Form func(c *CommandCall) ([]byte, error)

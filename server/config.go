@@ -30,6 +30,14 @@ type Config struct {
 	// Register says whether strangers may make accounts from within their
 	// clients (XEP-0077).
 	Register bool
+	// InviteAccounts says who may invite people to make accounts here, also where
+	// strangers may not (XEP-0401): "admins", "users", which is all of them, or "off".
+	// Everybody may invite people who have an account to be their contact. An invitation
+	// is good for InviteTime unless it says otherwise. Invitations bounds how many an
+	// account has at one time.
+	InviteAccounts string
+	InviteTime     time.Duration
+	Invitations    int
 	// Guests, on or off, says whether people without an account may come to the
 	// rooms, as guests at guests.DOMAIN (SASL ANONYMOUS). They can write to rooms that
 	// allow it and to nobody else, and nothing is kept of them. The certificate has to
@@ -51,8 +59,8 @@ type Config struct {
 	// UserSearchBy says who may search: "accounts" of the domain or "admins".
 	UserSearchBy string
 	// Dev is for protocol tests on this machine, the only one that is served
-	// then: registration is open, people can be searched for if they want to, and
-	// logins need no TLS.
+	// then: registration is open, everybody may invite, people can be searched for if
+	// they want to, and logins need no TLS.
 	Dev bool
 	// NoLimits lifts rates, registration and per-address limits; never stanza
 	// size, depth, memory, tries per stream or the deadline before login.
@@ -188,6 +196,12 @@ type Config struct {
 
 // Defaults returns cfg with defaults for what is zero.
 func Defaults(cfg Config) Config {
+	if cfg.Dev {
+		def(&cfg.InviteAccounts, InviteUsers)
+	}
+	def(&cfg.InviteAccounts, InviteAdmins)
+	def(&cfg.InviteTime, 7*24*time.Hour)
+	def(&cfg.Invitations, 50)
 	def(&cfg.PushContent, "none")
 	if cfg.ProxyProtocolOn == nil {
 		cfg.ProxyProtocolOn = []string{"c2s", "c2s_tls"}

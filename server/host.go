@@ -35,9 +35,11 @@ type Host struct {
 	services map[string]*Service
 	ids      archiveIDs
 
-	loads  singleflight.Group
-	names  names
-	guests guests
+	loads     singleflight.Group
+	names     names
+	guests    guests
+	signUps   *addressLimit // nil: none
+	redeeming chan struct{} // holds whose turn it is to change invitations
 }
 
 // Exists reports whether the host has an account with this localpart (in normal

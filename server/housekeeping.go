@@ -9,7 +9,7 @@ import (
 
 const (
 	houseEvery   = 2 * time.Second // between looks at what there is to do
-	trimEvery    = time.Hour       // between cuts of archives by their age and size
+	trimEvery    = time.Hour       // between cuts of archives by their age and size, and of invitations
 	wordsAtOnce  = 400             // records that are indexed in a transaction
 	busyBatches  = 1000            // batches a second above which indexing waits
 	trimsAtOnce  = 100             // archives cut in a batch
@@ -42,6 +42,11 @@ func (h *house) look(ctx context.Context) {
 		h.trimmed = now
 		if err := h.srv.trimArchives(ctx, now); err != nil && ctx.Err() == nil {
 			h.srv.Log.Warn("archives not cut", "err", err)
+		}
+		for _, name := range h.srv.Config.Domains {
+			if err := h.srv.Host(name).sweepInvitations(ctx); err != nil && ctx.Err() == nil {
+				h.srv.Log.Warn("invitations not swept", "err", err)
+			}
 		}
 	}
 	for more := !h.busy(); more && ctx.Err() == nil; more = more && !h.busy() {

@@ -68,10 +68,16 @@ type IQ struct {
 	Stanza  *stanza.Stanza
 	Payload stanza.Child
 	// Respond, when set, takes the reply instead of the router: before login
-	// the stream has no address yet. Remote is the peer's network address then,
-	// not valid when it has none.
-	Respond func(t *Turn, reply []byte)
-	Remote  netip.Addr
+	// the stream has no address yet, and Stranger is who has sent it.
+	Respond  func(t *Turn, reply []byte)
+	Stranger *Stranger
+}
+
+// Stranger is who is at a stream that is not authenticated. It belongs to the stream's
+// read loop.
+type Stranger struct {
+	Addr    netip.Addr // not valid for a pipe
+	Invited *Invited   // what it has shown; nil for nothing
 }
 
 // Session returns the sender's session, nil when the sender is not local.
@@ -207,13 +213,13 @@ func (h *Host) handleIQ(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, ki
 
 // HandleBeforeLogin answers a request on a stream that is not authenticated;
 // false when no module wants it, or it is for somebody else than the host.
-func (h *Host) HandleBeforeLogin(t *Turn, st *stanza.Stanza, remote netip.Addr, respond func(*Turn, []byte)) bool {
+func (h *Host) HandleBeforeLogin(t *Turn, st *stanza.Stanza, who *Stranger, respond func(*Turn, []byte)) bool {
 	if raw := st.To(); raw != nil {
 		if to, err := parseAddr(raw); err != nil || to != h.JID {
 			return false
 		}
 	}
-	q := &IQ{Turn: t, Host: h, Origin: &Origin{}, To: h.JID, Stanza: st, Remote: remote, Respond: respond}
+	q := &IQ{Turn: t, Host: h, Origin: &Origin{}, To: h.JID, Stanza: st, Stranger: who, Respond: respond}
 	err := q.dispatch(BeforeLogin)
 	if err == errNoHandler {
 		return false

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"maps"
 	"sync"
+	"time"
 )
 
 // names is the set of accounts of a host, kept whole in memory so that asking
@@ -14,6 +16,8 @@ type names struct {
 	// them and nobody may take them, until all that was stored is gone and the
 	// channel is closed.
 	leaving map[string]chan struct{}
+	// reserved are names that nobody has and that invitations keep free.
+	reserved map[string]reservation
 }
 
 func (n *names) has(local string) bool {
@@ -85,4 +89,58 @@ func (n *names) wait(ctx context.Context, local string) error {
 		}
 	}
 	return nil
+}
+
+// reservation keeps a name free for an invitation (XEP-0401 §6.2).
+type reservation struct {
+	owner, id string // of the invitation
+	until     time.Time
+}
+
+// reserve keeps a name free; false when somebody has it, or another invitation.
+func (n *names) reserve(local string, r reservation, now time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.m[local]; ok {
+		return false
+	}
+	if other, ok := n.reserved[local]; ok && now.Before(other.until) {
+		return false
+	}
+	if n.reserved == nil {
+		n.reserved = make(map[string]reservation)
+	}
+	n.reserved[local] = r
+	return true
+}
+
+// isReserved reports whether a name is kept free for an invitation other than id.
+func (n *names) isReserved(local, id string, now time.Time) bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	r, ok := n.reserved[local]
+	return ok && r.id != id && now.Before(r.until)
+}
+
+// unreserve ends what reserve began for the invitation id.
+func (n *names) unreserve(local, id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r, ok := n.reserved[local]; ok && r.id == id {
+		delete(n.reserved, local)
+	}
+}
+
+// unreserveOf frees the names that an account's invitations keep, as these are gone.
+func (n *names) unreserveOf(owner string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.reserved, func(_ string, r reservation) bool { return r.owner == owner })
+}
+
+// sweepReserved forgets what has run out.
+func (n *names) sweepReserved(now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.reserved, func(_ string, r reservation) bool { return !now.Before(r.until.Add(keepInvitation)) })
 }

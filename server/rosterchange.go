@@ -87,8 +87,13 @@ func (a *Account) push(t *Turn, to []*Session, p roster.Push) {
 // locked. keep, when not nil, points to a stanza that then needs: it is detached
 // from the read buffer.
 func (a *Account) storeRoster(t *Turn, then func(*Turn, error), keep **stanza.Stanza) error {
+	return a.storeRosterWith(t, new(store.Batch), then, keep)
+}
+
+// storeRosterWith is storeRoster for changes that are stored with what is in b.
+func (a *Account) storeRosterWith(t *Turn, b *store.Batch, then func(*Turn, error), keep **stanza.Stanza) error {
 	docs := a.Roster.Changes()
-	if len(docs) == 0 {
+	if len(docs) == 0 && b.Empty() {
 		a.mu.Unlock()
 		then(t, nil)
 		a.mu.Lock()
@@ -97,7 +102,6 @@ func (a *Account) storeRoster(t *Turn, then func(*Turn, error), keep **stanza.St
 	if keep != nil && *keep != nil {
 		*keep = (*keep).Clone()
 	}
-	b := new(store.Batch)
 	for _, d := range docs {
 		key := a.Host.Key(a.Local, roster.DocumentKind, d.Key)
 		if d.Data == nil {

@@ -8,6 +8,8 @@
 // Ranks, from first taken to last; a goroutine never takes two of one rank and
 // never one above what it holds:
 //
+//  0. Host.redeeming, a turn rather than a lock: invitations change one by one, and
+//     whoever has it may wait for the store
 //  1. Host.guests, and within it: Host.names, registry shards (held for a map
 //     operation only)
 //  2. a room's lock (server/xep/muc)
@@ -188,11 +190,19 @@ func (srv *Server) newHost(name string, anonymous bool, modules Modules) (*Host,
 	h.names.m = make(map[string]struct{})
 	ctx, cancel := context.WithTimeout(srv.ctx, time.Minute)
 	defer cancel()
+	h.redeeming = make(chan struct{}, 1)
+	// A server for tests is asked for many accounts by one address.
+	if !srv.Config.NoLimits && !srv.Config.Dev {
+		h.signUps = newAddressLimit()
+	}
 	if err := srv.EachAccountWith(ctx, h.Name, kindAccount, func(local string) error {
 		h.names.m[local] = struct{}{}
 		return nil
 	}); err != nil {
 		return nil, fmt.Errorf("domain %s: reading accounts: %w", h.Name, err)
+	}
+	if err := h.loadReserved(ctx); err != nil {
+		return nil, fmt.Errorf("domain %s: reading invitations: %w", h.Name, err)
 	}
 	secret, err := h.secret(ctx)
 	if err != nil {

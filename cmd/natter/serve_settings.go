@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"natter/server"
 	"natter/server/proxy"
 	"natter/stanza"
 )
@@ -126,12 +127,16 @@ func (o *options) complete() error {
 		of         []string
 	}{
 		{"push_content", o.Server.PushContent, []string{"none", "sender", "all"}},
+		{"invite_accounts", o.Server.InviteAccounts, []string{server.InviteAdmins, server.InviteUsers, server.InviteOff}},
 		{"user_search", o.Server.UserSearch, []string{"off", "listed", "all"}},
 		{"user_search_by", o.Server.UserSearchBy, []string{"accounts", "admins"}},
 	} {
 		if s.value != "" && !slices.Contains(s.of, s.value) {
 			return fmt.Errorf("%s is one of %s, not %q", s.key, strings.Join(s.of, ", "), s.value)
 		}
+	}
+	if d := o.Server.InviteTime; d < 0 || d > server.MaxInvitationTime {
+		return fmt.Errorf("invite_time is a year at the most, not %v", d)
 	}
 	if len(o.Server.Admins) == 0 {
 		o.Server.Admins = []string{"admin@" + o.Server.Domains[0]}

@@ -52,6 +52,7 @@ type login struct {
 	binds    int      // … and at binding a resource
 	user     string   // authenticated localpart
 	features bool     // the header was answered; elements may come
+	stranger server.Stranger
 }
 
 // errSwitch ends a feed: the transport was replaced and what else was in the

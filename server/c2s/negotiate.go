@@ -238,7 +238,8 @@ func (c *conn) beforeLogin(t *server.Turn, st *stanza.Stanza) error {
 		return notAuthorized()
 	}
 	s := c.stream
-	if !c.host.HandleBeforeLogin(t, st, c.addr, func(t *server.Turn, b []byte) { s.DeliverNonza(t, b) }) {
+	c.login.stranger.Addr = c.addr
+	if !c.host.HandleBeforeLogin(t, st, &c.login.stranger, func(t *server.Turn, b []byte) { s.DeliverNonza(t, b) }) {
 		return notAuthorized()
 	}
 	return nil

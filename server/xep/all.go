@@ -17,6 +17,7 @@ import (
 	"natter/server/xep/disco"
 	"natter/server/xep/displayed"
 	"natter/server/xep/external"
+	"natter/server/xep/invite"
 	"natter/server/xep/last"
 	"natter/server/xep/mam"
 	"natter/server/xep/muc"
@@ -61,6 +62,7 @@ func All(h *server.Host) []*server.Module {
 		last.New(h),
 		private.New(h),
 		register.New(h),
+		invite.New(h),
 		clients.New(h),
 		vcard.New(h),
 		search.New(h),

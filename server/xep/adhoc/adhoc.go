@@ -58,6 +58,18 @@ func (m *module) find(node string, at server.Address, admin bool) *server.Comman
 	return nil
 }
 
+// may reports whether a command is for somebody.
+func may(c *server.Command, who stanza.JID, admin bool) bool {
+	return (!c.Admin || admin) && (c.For == nil || c.For(who))
+}
+
+func forbidden(c *server.Command) error {
+	if c.Admin {
+		return stanza.Forbidden("that command is for administrators")
+	}
+	return stanza.Forbidden("that command is not for you")
+}
+
 func (m *module) offers(c *server.Command, at server.Address, admin bool) bool {
 	return c.To&at != 0 || c.Admin && admin && at == server.AtSelf
 }
@@ -72,7 +84,7 @@ func (m *module) node(q *server.IQ, node string, items bool) ([]byte, error) {
 		b := []byte{}
 		for _, mod := range m.host.Modules {
 			for i := range mod.Commands {
-				if c := &mod.Commands[i]; m.offers(c, at, admin) && (!c.Admin || admin) {
+				if c := &mod.Commands[i]; m.offers(c, at, admin) && may(c, q.Origin.JID, admin) {
 					b = stanza.AppendEmpty(b, "item", "jid", q.To.String(), "node", c.Node, "name", c.Name)
 				}
 			}
@@ -83,8 +95,8 @@ func (m *module) node(q *server.IQ, node string, items bool) ([]byte, error) {
 	switch {
 	case c == nil:
 		return nil, nil
-	case c.Admin && !admin:
-		return nil, stanza.Forbidden("that command is for administrators") // §2.3
+	case !may(c, q.Origin.JID, admin):
+		return nil, forbidden(c) // §2.3
 	case items:
 		return []byte{}, nil
 	}
@@ -102,8 +114,8 @@ func (m *module) command(q *server.IQ) error {
 	switch {
 	case c == nil:
 		return stanza.ItemNotFound("there is no such command")
-	case c.Admin && !admin:
-		return stanza.Forbidden("that command is for administrators")
+	case !may(c, q.Origin.JID, admin):
+		return forbidden(c)
 	}
 	if id != "" && !m.sessions.has(id, q.Origin.JID, node) {
 		return refuse("bad-sessionid", stanza.BadRequest("that session is over, or somebody else's; begin anew"))

@@ -7,8 +7,10 @@
 package register
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"natter/server"
 	"natter/server/store"
@@ -20,18 +22,11 @@ const (
 	feature = "<register xmlns='http://jabber.org/features/iq-register'/>" // §8
 )
 
-type module struct {
-	host  *server.Host
-	limit *limit // nil: none
-}
+type module struct{ host *server.Host }
 
 // New makes the module.
 func New(h *server.Host) *server.Module {
 	m := &module{host: h}
-	// A server for tests is asked for many accounts by one address.
-	if cfg := &h.Server.Config; !cfg.NoLimits && !cfg.Dev {
-		m.limit = newLimit()
-	}
 	return &server.Module{
 		Name: "register", XEP: "0077 2.4", Summary: "a new account, a new password or the account's removal from within a client",
 		Features:          []string{ns},
@@ -48,25 +43,36 @@ func New(h *server.Host) *server.Module {
 func (m *module) open() bool { return m.host.Server.Config.Register }
 
 func (m *module) feature(authenticated bool) string {
-	if authenticated || !m.open() {
+	// Who is invited registers like others (XEP-0445 §3).
+	if authenticated || !m.open() && !m.host.InvitesAccounts() {
 		return ""
 	}
 	return feature
 }
 
 // closed is what a host answers that does not register strangers (§3.1).
-func closed() error {
+func (m *module) closed() error {
+	if m.host.InvitesAccounts() {
+		return stanza.ServiceUnavailable("accounts are made by invitation here; show yours first")
+	}
 	return stanza.ServiceUnavailable("accounts are not made in band here; ask who runs the server")
 }
 
 // fields tells a stranger what an account takes (§3.1).
 func (m *module) fields(q *server.IQ) error {
-	if !m.open() {
-		return closed()
+	inv := q.Stranger.Invited
+	if inv == nil && !m.open() {
+		return m.closed()
 	}
-	q.Reply(q.Turn, []byte("<query xmlns='"+ns+"'>"+
-		"<instructions>Choose a name and a password for the new account.</instructions>"+
-		"<username/><password/></query>"))
+	b := stanza.AppendOpen(nil, "query", "xmlns", ns)
+	b = stanza.AppendElement(b, "instructions", "Choose a name and a password for the new account.")
+	if inv != nil && inv.Name != "" { // XEP-0445 §2.1
+		b = stanza.AppendElement(b, "username", inv.Name)
+	} else {
+		b = stanza.AppendEmpty(b, "username")
+	}
+	b = stanza.AppendEmpty(b, "password")
+	q.Reply(q.Turn, stanza.AppendClose(b, "query"))
 	return nil
 }
 
@@ -74,16 +80,18 @@ func (m *module) fields(q *server.IQ) error {
 func (m *module) create(q *server.IQ) error {
 	f := read(q)
 	switch {
-	case !m.open():
-		return closed()
+	case q.Stranger.Invited == nil && !m.open():
+		return m.closed()
 	case f.remove:
 		return unexpected() // §3.2: a stranger has nothing to cancel
 	case f.username == "" || f.password == "":
 		return stanza.NotAcceptable("both a name and a password are needed")
-	case !m.limit.allow(q.Remote):
+	case !m.host.AllowSignUp(q.Stranger.Addr):
 		e := stanza.NotAcceptable("too many accounts were asked for from your address; try again later") // §3.1.1
 		e.Type = stanza.Wait
 		return e
+	case q.Stranger.Invited != nil:
+		return m.invited(q, f)
 	case m.reserved(f.username):
 		return taken()
 	}
@@ -102,6 +110,27 @@ func (m *module) create(q *server.IQ) error {
 	return server.Pending
 }
 
+// signUpTime bounds what a stranger who is invited waits for.
+const signUpTime = 30 * time.Second
+
+// invited makes an account for a stranger who has shown an invitation (XEP-0445 §4).
+func (m *module) invited(q *server.IQ, f fields) error {
+	inv, k := q.Stranger.Invited, q.Keep()
+	m.host.Server.Go(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, signUpTime)
+		defer cancel()
+		_, err := m.host.SignUp(ctx, inv, f.username, f.password)
+		m.host.Server.Do(func(t *server.Turn) {
+			if err != nil {
+				k.Fail(t, refusal(err))
+				return
+			}
+			k.Reply(t, nil)
+		})
+	})
+	return server.Pending
+}
+
 // reserved reports whether a name is an administrator's: that account is made by
 // whoever runs the server, not by who comes first, except for tests.
 func (m *module) reserved(username string) bool {
@@ -112,7 +141,7 @@ func (m *module) reserved(username string) bool {
 // registered tells an account's owner of the account (§3.1).
 func (m *module) registered(q *server.IQ) error {
 	if !m.own(q) {
-		return closed()
+		return m.closed()
 	}
 	b := stanza.AppendOpen(nil, "query", "xmlns", ns)
 	b = append(b, "<registered/><instructions>You have an account here. Its password can be changed, and it can be removed.</instructions>"...)
@@ -133,7 +162,7 @@ func (m *module) change(q *server.IQ) error {
 		if f.remove {
 			return stanza.RegistrationRequired("you have no account here")
 		}
-		return closed()
+		return m.closed()
 	case !q.Session().Out.TLS() && !m.host.Server.Config.Dev:
 		return stanza.NotAuthorized("that is done over an encrypted connection only")
 	case f.remove:
@@ -208,6 +237,8 @@ func refusal(err error) error {
 		return taken()
 	case errors.Is(err, server.ErrUnknown): // removed a moment ago
 		return stanza.RegistrationRequired("the account is gone")
+	case errors.Is(err, server.ErrInvitationUsed), errors.Is(err, server.ErrNoInvitation):
+		return stanza.NotAllowed("the invitation has been used or taken back meanwhile")
 	case errors.Is(err, store.ErrConflict):
 		e := stanza.Conflict("the account was changed by somebody else at the same time; try again")
 		e.Type = stanza.Wait
