@@ -59,7 +59,7 @@ func serveOptions(verb string, args []string, std stdio) (*options, int, bool) {
 	fs.BoolVar(&o.Server.Dev, "dev", false, "for protocol tests on this machine: in memory unless --data is given,\nopen registration, SCRAM without TLS from loopback")
 	fs.StringVar(&o.C2S, "c2s", "", "clients with STARTTLS (default `ADDR` 127.0.0.1:5222)")
 	fs.StringVar(&o.C2STLS, "c2s-tls", "", "clients with direct TLS (default `ADDR` 127.0.0.1:5223)")
-	fs.StringVar(&o.HTTP, "http", "", "HTTP: health and metrics (default `ADDR` 127.0.0.1:5280)")
+	fs.StringVar(&o.HTTP, "http", "", "HTTP: web chat, API, health and metrics (default `ADDR` 127.0.0.1:5280)")
 	fs.StringVar(&o.HTTPS, "https", "", "the same over TLS (default `ADDR` 127.0.0.1:5281)")
 	fs.StringVar(&o.Turn, "turn", "", "the relay for calls, STUN and TURN (default `ADDR` 127.0.0.1:3478; off with --dev)")
 	fs.StringVar(&o.Cert, "cert", "", "certificate chain, PEM `FILE`; watched for changes")
@@ -117,7 +117,7 @@ func (o *options) listeners() []served {
 	return []served{
 		{"c2s", &o.C2S, "5222", "clients, STARTTLS"},
 		{"c2s-tls", &o.C2STLS, "5223", "clients, direct TLS"},
-		{"http", &o.HTTP, "5280", "health and metrics"},
+		{"http", &o.HTTP, "5280", "web chat and API"},
 		{"https", &o.HTTPS, "5281", "the same over TLS"},
 	}
 }

@@ -221,7 +221,7 @@ func testLife(t *testing.T, p program) {
 	if did := p.run(t, "wrong\n", "ping", "--as", "juliet@localhost", "--server", address, "--password-file", "-"); did.code != exitAuth {
 		t.Errorf("a wrong password: %v", did)
 	}
-	resp, err := http.Get("http://" + s.at("health and metrics") + "/healthz")
+	resp, err := http.Get("http://" + s.at("web chat and API") + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func testHangup(t *testing.T, p program) {
 	hangup()
 	s.log.wait(t, "setting changes with a restart only\" setting=idle")
 	s.log.wait(t, "msg=reloaded")
-	resp, err := http.Get("http://" + s.at("health and metrics") + "/metrics")
+	resp, err := http.Get("http://" + s.at("web chat and API") + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,8 @@ type settings struct {
 	// C2STLS is where clients connect with TLS from the first byte (XEP-0368).
 	// Default: port 5223, like C2S.
 	C2STLS string `key:"c2s_tls"`
-	// HTTP is where uploaded files, health and metrics are served without TLS.
+	// HTTP is where the web chat, its API, uploaded files, health and metrics are served
+	// without TLS.
 	// Default: port 5280, like C2S.
 	HTTP string `key:"http"`
 	// HTTPS is the same over TLS. Default: port 5281, like C2S.

@@ -33,7 +33,7 @@ func TestTheGreetingSaysWhatToDoNext(t *testing.T) {
 	}{
 		{"at home with all defaults", nil, defaultDataDir() + "/cert/ca.pem", sockets{"c2s": at(t, "127.0.0.1:5222"), "http": at(t, "127.0.0.1:5280")},
 			[]string{
-				"natter serves localhost\n", "  clients, STARTTLS      127.0.0.1:5222\n", "  health and metrics     127.0.0.1:5280\n",
+				"natter serves localhost\n", "  clients, STARTTLS      127.0.0.1:5222\n", "  web chat and API       127.0.0.1:5280\n",
 				" user add juliet@localhost\n", " chat --as juliet@localhost\n", "in a browser, at http://localhost:5280/\n", "Pidgin: accept", `Gajim: in its certificate window tick "Add this`, "\nready\n",
 			}, []string{"SSL_CERT_FILE", "--server", "--data", "direct TLS", "control socket"}},
 		{"on another port and elsewhere", []string{"--data", "/srv/my natter"}, "/srv/my natter/cert/ca.pem", sockets{"c2s": at(t, "127.0.0.1:31310")},

@@ -13,9 +13,9 @@ func testOverHTTP(t *testing.T, p program) {
 	files := []string{scripts + "login-scram-sha-256.scs", scripts + "sm-resume-live.scs", scripts + "login-plain-needs-tls.scs"}
 	for _, row := range []struct{ transport, host, tls string }{
 		{"ws", s.at("the same over TLS"), "starttls"},
-		{"ws", s.at("health and metrics"), "none"},
+		{"ws", s.at("web chat and API"), "none"},
 		{"bosh", s.at("the same over TLS"), "starttls"},
-		{"bosh", s.at("health and metrics"), "none"},
+		{"bosh", s.at("web chat and API"), "none"},
 	} {
 		args := []string{"test", "--insecure", "--fresh", "--transport", row.transport, "--host", row.host, "--tls", row.tls}
 		did := p.run(t, "", append(args, files...)...)

@@ -257,6 +257,7 @@ func TestUnacknowledgedIsBounded(t *testing.T) {
 					w.juliet.Send(chat("tybalt@localhost", fmt.Sprint(i, " ", strings.Repeat("x", size))))
 					if i == 200 {
 						w.untouched(t)
+						synctest.Wait() // for what is on its way to the store
 						if got := live() - heap; got > 4<<20 {
 							t.Errorf("%d bytes are in use for 800 KB", got)
 						}
