@@ -1,18 +1,21 @@
 // The web chat in a real Chromium, against the built binary.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { arrange } from "./proxies.mjs";
 import { becomes, complaints, heard, launch, login, message, Network, notice, offers, open, picture, say, Server } from "./world.mjs";
 
-const server = new Server();
-const network = new Network(server);
+// THROUGH=nginx puts that in between, as docs/proxy.md has it.
+const through = process.env.THROUGH ? await arrange(process.env.THROUGH) : null;
+const server = through?.server ?? new Server();
+const network = through?.network ?? new Network(server);
 let browser;
 /** Whether this build serves guests, and long polling. */
 let guests, bosh;
 
 before(async () => {
+  if (!through) await network.listen();
   await server.start();
   server.user("juliet", "romeo", "nurse");
-  await network.listen();
   browser = await launch();
   const page = await open(browser, url() + "/");
   guests = /ANONYMOUS/.test(await offers(page, "guests.localhost"));
@@ -23,6 +26,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   network.close();
+  await through?.proxy.end();
   await server.end();
 });
 

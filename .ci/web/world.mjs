@@ -2,42 +2,53 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import tls from "node:tls";
 import { chromium } from "playwright-core";
 
 const natter = process.env.NATTER;
 const shots = process.env.SHOTS ?? path.join(tmpdir(), "natter-web-shots");
 
-/** The built binary with data on disk, on ports of its own choosing. */
+/**
+ * The built binary with data on disk, on ports of its own choosing; at a port of ours
+ * where something else has to know it, with more settings.
+ */
 export class Server {
   data = mkdtempSync(path.join(tmpdir(), "natter-web-"));
   port = 0;
+  log = [];
+
+  constructor({ config = "", flags, port = 0 } = {}) {
+    this.config = config;
+    this.fixed = port;
+    this.flags = flags ?? ["--dev", "--c2s", "127.0.0.1:0", "--c2s-tls", "off", "--http", `127.0.0.1:${port}`, "--https", "off"];
+  }
 
   async start() {
-    const flags = ["--c2s", "127.0.0.1:0", "--c2s-tls", "off", "--http", "127.0.0.1:0", "--https", "off"];
     const config = path.join(this.data, "natter.toml");
-    writeFileSync(config, 'bytestreams = "off"\nguest_rooms = "off"\n');
-    this.process = spawn(natter, ["serve", "--config", config, "--dev", "--no-limits", "--data", this.data, ...flags], {
+    writeFileSync(config, 'bytestreams = "off"\nguest_rooms = "off"\n' + this.config);
+    this.process = spawn(natter, ["serve", "--config", config, "--no-limits", "--data", this.data, ...this.flags], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.ended = new Promise((done) => this.process.once("exit", done));
-    const log = [];
+    const log = this.log;
     const ready = new Promise((resolve, reject) => {
       const read = (line) => {
         log.push(line);
-        if (log.length > 200) log.shift();
+        if (log.length > 2000) log.shift();
         const m = /in a browser, at http:\/\/localhost:(\d+)/.exec(line);
         if (m) this.port = Number(m[1]);
         if (line.trim() === "ready") resolve();
       };
       createInterface({ input: this.process.stdout }).on("line", read);
       createInterface({ input: this.process.stderr }).on("line", read);
-      this.process.once("exit", (code) => reject(new Error(`natter ended with ${code}:\n${log.join("\n")}`)));
+      this.process.once("exit", (code) => reject(new Error(`natter ended with ${code}:\n${log.slice(-200).join("\n")}`)));
     });
-    this.port = 0;
+    this.port = this.fixed;
     await ready;
   }
 
@@ -56,15 +67,19 @@ export class Server {
   }
 }
 
-/** Passes everything on to the server, except what it is told not to. */
+/**
+ * Passes everything on to the server, except what it is told not to; or to what stands
+ * before it: { port, tls }, with the options for TLS.
+ */
 export class Network {
   websockets = true;
   sockets = new Set();
 
   constructor(server) {
     this.server = server;
+    const ask = (options, answer) => (server.tls ? https.request({ ...options, ...server.tls }, answer) : http.request(options, answer));
     this.http = http.createServer((req, res) => {
-      const out = http.request(
+      const out = ask(
         { host: "127.0.0.1", port: server.port, method: req.method, path: req.url, headers: req.headers },
         (got) => {
           res.writeHead(got.statusCode, got.headers);
@@ -85,7 +100,8 @@ export class Network {
     this.http.on("upgrade", (req, socket, head) => {
       socket.on("error", () => {});
       if (!this.websockets) return socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
-      const out = net.connect(server.port, "127.0.0.1", () => {
+      const to = { port: server.port, host: "127.0.0.1", ...server.tls };
+      const out = (server.tls ? tls : net).connect(to, () => {
         const raw = req.rawHeaders.reduce((t, v, i) => t + v + (i % 2 ? "\r\n" : ": "), `${req.method} ${req.url} HTTP/1.1\r\n`);
         out.write(raw + "\r\n");
         out.write(head);
