@@ -54,16 +54,41 @@ func TestCarbons(t *testing.T) {
 			{"to the bare JID", "juliet@example.org", map[string]string{"balcony": "itself", "phone": "received", "connected": "received", "mantua": "sent"}},
 			{"to a full JID", "juliet@example.org/phone", map[string]string{"phone": "itself", "balcony": "received", "connected": "received", "mantua": "sent"}},
 			{"to one without carbons", "juliet@example.org/deaf", map[string]string{"deaf": "itself", "phone": "received", "balcony": "received", "connected": "received", "mantua": "sent"}},
-			{"to nobody", "nobody@example.org", map[string]string{"mantua": "sent", "garden": "itself"}}, // the error
+			{"to nobody", "nobody@example.org", map[string]string{"mantua": "sent received", "garden": "itself"}}, // the error
 			{"to another server", "x@elsewhere.example", map[string]string{"garden": "itself"}},
 			{"to oneself", "romeo@localhost", map[string]string{"garden": "itself", "mantua": "received"}},
 			{"to another resource of one's own", "romeo@localhost/mantua", map[string]string{"mantua": "itself"}},
 		} {
 			romeo.Send(message(row.to, "x"))
 			for name, c := range all {
-				if g := strings.Join(copies(t, settled(c)), " and "); g != row.want[name] {
+				if g := strings.Join(copies(t, settled(c)), " "); g != row.want[name] {
 					t.Errorf("%s: %s got %q, and should get %q", row.name, name, g, row.want[name])
 				}
+			}
+		}
+	})
+	bubble(t, "an error is copied when it answers what was, and a private message of a room's is not", func(t *testing.T) {
+		srv := twoDomains(t)
+		romeo, other := online(t, srv, "romeo@localhost/garden", 0), online(t, srv, "romeo@localhost/mantua", -1)
+		juliet := online(t, srv, "juliet@example.org/balcony", 0)
+		other.Send(enable)
+		settled(other)
+		const failed = `<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
+		for _, row := range []struct{ name, sent, answer, want string }{
+			{"an error that says nothing", `type='chat' id='m1'><body>x</body>`, `type='error' id='m1'>` + failed, "sent received"},
+			{"to what was not copied", `type='headline' id='m2'><body>x</body>`, `type='error' id='m2'>` + failed, ""},
+			{"to what nobody sent", `type='chat' id='m3'><body>x</body>`, `type='error' id='m4'>` + failed, "sent"},
+			{"a headline with a receipt", `type='headline' id='m5'><received xmlns='urn:xmpp:receipts' id='1'/>`, `type='headline'><body>x</body>`, "sent"},
+			{"an occupant's", `type='chat' id='m6'><body>x</body><x xmlns='http://jabber.org/protocol/muc#user'/>`, `type='normal'><body>x</body><x xmlns='http://jabber.org/protocol/muc#user'/>`, "sent"},
+		} {
+			romeo.Send(`<message to='juliet@example.org/balcony' ` + row.sent + `</message>`)
+			settled(romeo)
+			settled(juliet)
+			juliet.Send(`<message to='romeo@localhost/garden' ` + row.answer + `</message>`)
+			settled(juliet)
+			settled(romeo)
+			if g := strings.Join(copies(t, settled(other)), " "); g != row.want {
+				t.Errorf("%s: the other device got %q, and should get %q", row.name, g, row.want)
 			}
 		}
 	})

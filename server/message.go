@@ -20,7 +20,7 @@ func (h *Host) passMessage(p *Passage) {
 		return
 	}
 	if p.Account == nil {
-		srv.refuse(p.Turn, p.Origin, p.Stanza, p.Hints, messageRules[noAccount][bareJID][messageType(p.Stanza.Type)])
+		p.Refused = srv.refuse(p.Turn, p.Origin, p.Stanza, p.Hints, messageRules[noAccount][bareJID][messageType(p.Stanza.Type)])
 	} else {
 		p.sendersSide()
 		h.messageIn(p)
@@ -47,7 +47,7 @@ func (h *Host) messageIn(p *Passage) {
 		a.mu.Unlock()
 		var err error
 		if a, err = h.Account(t, p.To.Local()); a == nil || err != nil {
-			srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
+			p.Refused = srv.bounce(t, o, st, stanza.ServiceUnavailable(""))
 			return
 		}
 		p.Account = a
@@ -55,7 +55,7 @@ func (h *Host) messageIn(p *Passage) {
 	refusal := a.deliver(p)
 	a.mu.Unlock()
 	if refusal != nil {
-		srv.Bounce(t, o, st, refusal)
+		p.Refused = srv.bounce(t, o, st, refusal)
 		return
 	}
 	if len(p.Targets) == 0 {
@@ -67,11 +67,12 @@ func (h *Host) messageIn(p *Passage) {
 	}
 }
 
-// refuse carries out an action that needs no account.
-func (srv *Server) refuse(t *Turn, o *Origin, st *stanza.Stanza, hints Hints, act action) {
+// refuse carries out an action that needs no account, and returns the answer, if any.
+func (srv *Server) refuse(t *Turn, o *Origin, st *stanza.Stanza, hints Hints, act action) []byte {
 	if act == bounce && hints&OnlyStates == 0 {
-		srv.Bounce(t, o, st, stanza.ServiceUnavailable(""))
+		return srv.bounce(t, o, st, stanza.ServiceUnavailable(""))
 	}
+	return nil
 }
 
 // deliver hands the message of p to the sessions that the delivery rules name,

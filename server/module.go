@@ -232,6 +232,7 @@ type Passage struct {
 	ID      uint64        // of the log record; 0 when it is not logged
 	Stamp   *stanza.Stamp // add Cut and Tail here
 	Err     *stanza.Error // with Reply
+	Refused []byte        // Sent: the error that the sender was answered; nil for none
 	Stored  bool          // Undelivered: it waits in the offline spool
 	Next    *Session      // … and this session gets it, after what waited before; nil for nobody in particular
 	Hints   Hints         // processing hints (XEP-0334)

@@ -303,13 +303,21 @@ func (srv *Server) run(stage Stage, p *Passage) bool {
 // Bounce answers st to its sender with a stanza error, unless st is an error or
 // a result itself (RFC 6120 §8.3.1).
 func (srv *Server) Bounce(t *Turn, o *Origin, st *stanza.Stanza, e *stanza.Error) {
+	srv.bounce(t, o, st, e)
+}
+
+// bounce is Bounce; it returns the answer, nil where there is none.
+func (srv *Server) bounce(t *Turn, o *Origin, st *stanza.Stanza, e *stanza.Error) []byte {
 	from := st.To()
 	if from == nil && o.Session != nil {
 		from = o.Session.Account.Self.Attr
 	}
-	if b, ok := stanza.AppendErrorReply(nil, st, e, from, o.Attr); ok {
-		srv.respond(t, o, b)
+	b, ok := stanza.AppendErrorReply(nil, st, e, from, o.Attr)
+	if !ok {
+		return nil
 	}
+	srv.respond(t, o, b)
+	return b
 }
 
 // respond hands a reply to the sender of what it replies to.

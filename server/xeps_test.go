@@ -74,13 +74,14 @@ func announce(t *testing.T, srv *servertest.Server) announced {
 }
 
 // xepList is what docs/xeps.md says, made from the module values.
-func xepList(modules []*server.Module, a announced) string {
+func xepList(modules []*server.Module, a announced, scripts map[string][]string) string {
 	var b strings.Builder
 	b.WriteString("# What natter speaks\n\n" +
 		"Made from the module values by `go test ./server -run TestXEPs -update`; a test fails when it is not what they say.\n\n" +
 		"The core is RFC 6120, RFC 6121 and RFC 7622, with TLS as RFC 7590 asks for it and SCRAM after RFC 5802, RFC 7677, RFC 5929 and RFC 9266, over WebSocket as RFC 7395 says and BOSH as XEP-0124 and XEP-0206 say.\n" +
 		"Where a stanza goes is in [routing.md](routing.md).\n\n" +
-		"| XEP | version | module | what one gets |\n| --- | --- | --- | --- |\n")
+		"The last column names the scripts in testdata/scripts that cite the extension, or where else it is tested.\n\n" +
+		"| XEP | version | module | what one gets | scripts |\n| --- | --- | --- | --- | --- |\n")
 	type row struct{ xep, version, name, summary string }
 	var rows []row
 	add := func(xeps, name, summary string) {
@@ -99,7 +100,7 @@ func xepList(modules []*server.Module, a announced) string {
 	}
 	slices.SortFunc(rows, func(x, y row) int { return strings.Compare(x.xep, y.xep) })
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| [%s](https://xmpp.org/extensions/xep-%s.html) | %s | %s | %s |\n", r.xep, r.xep, r.version, r.name, r.summary)
+		fmt.Fprintf(&b, "| [%s](https://xmpp.org/extensions/xep-%s.html) | %s | %s | %s | %s |\n", r.xep, r.xep, r.version, r.name, r.summary, testedBy(scripts, r.xep))
 	}
 	b.WriteString("\nModules without a number:\n\n")
 	for _, m := range modules {
@@ -120,6 +121,54 @@ func xepList(modules []*server.Module, a announced) string {
 	return b.String()
 }
 
+// elsewhere is where extensions are tested that no script is about.
+var elsewhere = map[string]string{
+	"0124": "all, played over BOSH", "0206": "all, played over BOSH",
+	"0156": "server/web", "0487": "server/web",
+	"0368": "server/c2s, TestTLSFromTheFirstByte", // scripts run over STARTTLS
+	"0455": "server/xep/contact",                  // where to look is a setting without default
+	"0474": "server/auth",                         // within SCRAM's messages
+	"0480": "server/c2s, TestUpgrade",             // needs an imported account
+	"0502": "server/xep/muc",                      // activity is told in time
+}
+
+// citing are the scripts whose headers cite an extension, by its number.
+func citing(t *testing.T) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob("../testdata/scripts/*.scs")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	list := make(map[string][]string)
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, _, _ := strings.Cut(string(b), "-----")
+		name := strings.TrimSuffix(filepath.Base(f), ".scs")
+		for _, m := range regexp.MustCompile(`XEP-(\d{4})`).FindAllStringSubmatch(head, -1) {
+			if l := list[m[1]]; !slices.Contains(l, name) {
+				list[m[1]] = append(l, name)
+			}
+		}
+	}
+	return list
+}
+
+// testedBy names up to six scripts that cite an extension, or where it is tested.
+func testedBy(scripts map[string][]string, xep string) string {
+	const most = 6
+	list := scripts[xep]
+	switch {
+	case len(list) == 0:
+		return elsewhere[xep]
+	case len(list) > most:
+		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	}
+	return strings.Join(list, ", ")
+}
+
 var xmlns = regexp.MustCompile(`<([a-z-]+)(?: [^>]*?)?xmlns='([^']+)'`)
 
 // namespaces are those of the stream features in one or more <features/>.
@@ -135,7 +184,11 @@ func namespaces(features string) []string {
 
 func TestXEPsAreWhatTheModulesSay(t *testing.T) {
 	srv := servertest.New(t)
-	want := xepList(srv.Core.Default().Modules, announce(t, srv))
+	scripts := citing(t)
+	want := xepList(srv.Core.Default().Modules, announce(t, srv), scripts)
+	for _, m := range regexp.MustCompile(`(?m)^\| \[(\d{4})\].*\|  \|$`).FindAllStringSubmatch(want, -1) {
+		t.Errorf("no script cites XEP-%s, and nothing says where else it is tested", m[1])
+	}
 	const file = "../docs/xeps.md"
 	if *update {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {

@@ -11,13 +11,14 @@ const (
 	ns      = "urn:xmpp:carbons:2"
 	forward = "urn:xmpp:forward:0"
 	mucUser = "http://jabber.org/protocol/muc#user"
+	rules   = "urn:xmpp:carbons:rules:0" // those of §6.1, all of them
 )
 
 // New makes the module.
 func New(*server.Host) *server.Module {
 	return &server.Module{
 		Name: "carbons", XEP: "0280 1.0.1", Summary: "all devices of an account follow a conversation",
-		Features: []string{ns}, AccountFeatures: []string{ns},
+		Features: []string{ns, rules}, AccountFeatures: []string{ns},
 		IQ: []server.IQHandler{
 			{Type: stanza.Set, NS: ns, Name: "enable", To: server.AtSelf, Handle: set(true)},
 			{Type: stanza.Set, NS: ns, Name: "disable", To: server.AtSelf, Handle: set(false)},
@@ -70,11 +71,24 @@ func notYours(*server.IQ) error {
 	return stanza.NotAllowed("carbons are each session's own: send this without a 'to'")
 }
 
-// sent copies what a session sent to the others (§8).
+// sent copies what a session sent to the others (§8), and the error that it was
+// answered at once.
 func sent(p *server.Passage) server.Verdict {
-	if eligible(p, true) && p.To.Bare() != p.Account.JID {
-		from := p.Origin.Session
-		deliver(p, "sent", func(s *server.Session) bool { return s != from })
+	if !eligible(p, true) || p.To.Bare() == p.Account.JID {
+		return server.Pass
+	}
+	from := p.Origin.Session
+	others := func(s *server.Session) bool { return s != from }
+	deliver(p.Turn, p.Account, "sent", p.Stanza.Type, others, func() []byte { return p.Forward(nil, p.Account) })
+	remember(p)
+	if p.Refused != nil {
+		deliver(p.Turn, p.Account, "received", stanza.TypeError, others, func() []byte {
+			st, err := stanza.ParseIn(p.Refused, stanza.NSClient, stanza.Limits{Bytes: len(p.Refused)})
+			if err != nil {
+				return nil
+			}
+			return st.AppendTo(nil, &stanza.Stamp{Declare: true})
+		})
 	}
 	return server.Pass
 }
@@ -93,29 +107,32 @@ func received(p *server.Passage) server.Verdict {
 	if p.Origin.Session != nil {
 		got[p.Origin.Session] = true
 	}
-	deliver(p, "received", func(s *server.Session) bool { return !got[s] })
+	deliver(p.Turn, p.Account, "received", p.Stanza.Type, func(s *server.Session) bool { return !got[s] },
+		func() []byte { return p.Forward(nil, p.Account) })
 	return server.Pass
 }
 
-// deliver wraps the message and hands it to the sessions that have carbons on
+// deliver wraps a message and hands it to the account's sessions that have carbons on
 // and are wanted.
-func deliver(p *server.Passage, kind string, wanted func(*server.Session) bool) {
+func deliver(t *server.Turn, a *server.Account, kind string, typ stanza.Type, wanted func(*server.Session) bool, message func() []byte) {
 	var inner []byte
-	for _, s := range p.Account.Snapshot() {
+	for _, s := range a.Snapshot() {
 		if !s.Has(server.SessionCarbons) || !wanted(s) {
 			continue
 		}
 		if inner == nil {
-			inner = p.Forward(nil, p.Account)
+			if inner = message(); inner == nil {
+				return
+			}
 		}
-		b := stanza.AppendOpen(nil, "message", "from", p.Account.Bare, "to", s.Full, "type", p.Stanza.Type.String())
+		b := stanza.AppendOpen(nil, "message", "from", a.Bare, "to", s.Full, "type", typ.String())
 		b = stanza.AppendOpen(b, kind, "xmlns", ns)
 		b = stanza.AppendOpen(b, "forwarded", "xmlns", forward)
 		b = append(b, inner...)
 		b = append(b, "</forwarded></"...)
 		b = append(b, kind...)
 		b = append(b, "></message>"...)
-		s.Out.DeliverRaw(p.Turn, b)
+		s.Out.DeliverRaw(t, b)
 	}
 }
 
@@ -128,29 +145,35 @@ func eligible(p *server.Passage, sent bool) bool {
 	if _, private := st.Child(ns, "private"); private {
 		return false
 	}
-	_, fromRoom := st.Child(mucUser, "x")
+	if st.Type == stanza.TypeError {
+		return !sent && (answers(p) || st.HasBody() || personal(st))
+	}
+	if _, fromRoom := st.Child(mucUser, "x"); fromRoom && !sent && !p.Origin.JID.IsBare() {
+		return false // a private message out of a room comes to every session in it
+	}
 	switch st.Type {
-	case stanza.Groupchat, stanza.Headline:
+	case stanza.Groupchat:
 		return false
+	case stanza.Headline:
+		return instant(st)
 	case stanza.Chat:
-		// A private message out of a room comes to every session in it.
-		return sent || !fromRoom || p.Origin.JID.IsBare()
-	case stanza.TypeError:
-		return !sent && (st.HasBody() || personal(st))
+		return true
 	}
 	return st.HasBody() || personal(st)
 }
 
-// personal reports payloads of instant messaging (§6.1): receipts, chat states,
-// markers, invitations, retractions, reactions, calls.
+// instant reports the payloads of instant messaging that §6.1 names: receipts, chat
+// states, markers.
+func instant(st *stanza.Stanza) bool {
+	return st.HasNS("urn:xmpp:receipts") || st.HasNS("http://jabber.org/protocol/chatstates") || st.HasNS("urn:xmpp:chat-markers:0")
+}
+
+// personal reports these and further ones: invitations, retractions, reactions, calls.
 func personal(st *stanza.Stanza) bool {
-	for _, payload := range []string{
-		"urn:xmpp:receipts", "http://jabber.org/protocol/chatstates", "urn:xmpp:chat-markers:0",
-		"jabber:x:conference", mucUser, "urn:xmpp:message-retract:1", "urn:xmpp:reactions:0", "urn:xmpp:jingle-message:0",
-	} {
+	for _, payload := range []string{"jabber:x:conference", mucUser, "urn:xmpp:message-retract:1", "urn:xmpp:reactions:0", "urn:xmpp:jingle-message:0"} {
 		if st.HasNS(payload) {
 			return true
 		}
 	}
-	return false
+	return instant(st)
 }
