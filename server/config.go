@@ -15,8 +15,11 @@ import (
 var ConfigSource string
 
 // Config is what the core needs to know. The zero value of a field means its
-// default; Defaults fills them in. The comments are the manual.
+// default; Defaults fills them in. The comments are the manual;
+// one that begins with # is the title of a chapter.
 type Config struct {
+	// # What is served
+
 	// Domains are what the server speaks for; the first is the default one.
 	Domains []string
 	// Archive says whether messages are kept after they are delivered.
@@ -69,6 +72,8 @@ type Config struct {
 	// is made, with a random password, when there are no accounts yet.
 	Admins []string
 
+	// # Over HTTP, and behind proxies
+
 	// PublicURL is where the HTTP listeners are reached from outside when that is
 	// not where they listen, as behind a proxy: https://chat.example.org, without
 	// a path.
@@ -90,23 +95,25 @@ type Config struct {
 	// HTTPConnections bounds the connections of one HTTP listener, WebSockets
 	// included.
 	HTTPConnections int
+	// PublicAddresses are where this machine is seen from outside: IPv4 and IPv6
+	// addresses, for clients that look at host-meta before DNS (XEP-0487).
+	PublicAddresses []string
+
+	// # Phones and files
 
 	// PushContent is what push services are told of what wakes a phone: "none",
 	// but that something came; "sender", who it is from; or "all", the text too.
 	PushContent string
-
 	// Files is the directory for files that users upload. Default: files in the data
 	// directory; with memory, one for temporary files that goes with the server.
 	Files string
-
 	// Bytestreams is where clients connect that pass files through the server, as
 	// HOST:PORT (XEP-0065); "off" turns it off. Default: port 7777, for the domain
 	// localhost on 127.0.0.1 only.
 	Bytestreams string
 
-	// PublicAddresses are where this machine is seen from outside: IPv4 and IPv6
-	// addresses, for clients that look at host-meta before DNS (XEP-0487).
-	PublicAddresses []string
+	// # Whom to turn to
+
 	// AbuseContacts and the others are whom people turn to, as URIs, of mail, chat or
 	// the web: mailto:abuse@example.org, xmpp:admin@example.org (XEP-0157). Default for
 	// AbuseContacts, AdminContacts, SecurityContacts and SupportContacts: the
@@ -121,6 +128,8 @@ type Config struct {
 	// OutageAddresses are where to look, on another machine, when this server cannot
 	// be reached: files as XEP-0455 describes them.
 	OutageAddresses []string
+
+	// # Limits
 
 	// OfflineMessages and OfflineBytes bound what waits for an absent account.
 	OfflineMessages int
@@ -160,10 +169,10 @@ type Config struct {
 	// PubSubNodes, PubSubItems and PubSubBytes bound what an account publishes by
 	// PEP (avatars, bookmarks, keys, moods): nodes, items of all nodes together,
 	// and what they take in the store. PubSubItem bounds one item.
-	PubSubNodes int
-	PubSubItems int
-	PubSubBytes int64
-	PubSubItem  int
+	PubSubNodes int   `key:"pubsub_nodes"`
+	PubSubItems int   `key:"pubsub_items"`
+	PubSubBytes int64 `key:"pubsub_bytes"`
+	PubSubItem  int   `key:"pubsub_item"`
 	// QueueBytes bounds what waits for one session, written or unconfirmed.
 	QueueBytes int
 	// MaxStanza bounds one stanza in bytes after login.

@@ -84,7 +84,7 @@ func configFile() string {
 	var b strings.Builder
 	b.WriteString("# Configuration of natter serve: natter serve --config FILE, or NATTER_CONFIG=FILE.\n" +
 		"# Every setting is here with its default; take away the # to change one.\n" +
-		"# Times are written as \"30s\", \"5m\", \"1h30m\", sizes as 1000 or \"10 MiB\".\n")
+		"# Times are written as \"30s\", \"5m\", \"1h30m\", \"90d\", sizes as 1000 or \"10 MiB\".\n")
 	for _, c := range defaultOptions().manual() {
 		fmt.Fprintf(&b, "\n\n## %s\n", c.title)
 		for _, p := range c.paragraphs {
@@ -113,7 +113,7 @@ func configMarkdown() string {
 
 natter needs no configuration file. ` + "`natter serve --config FILE`" + ` (or ` + "`NATTER_CONFIG=FILE`" + `) reads one, in TOML; ` + "`natter config`" + ` prints
 it with everything that is on this page. Flags override the file. A key that does not exist is an error with its line and the nearest match;
-` + "`natter config --check FILE`" + ` looks without starting anything. Times are written as ` + "`\"30s\"`, `\"5m\"`, `\"1h30m\"`" + `, sizes as ` + "`1000` or `\"10 MiB\"`" + `.
+` + "`natter config --check FILE`" + ` looks without starting anything. Times are written as ` + "`\"30s\"`, `\"5m\"`, `\"1h30m\"`, `\"90d\"`" + `, sizes as ` + "`1000` or `\"10 MiB\"`" + `.
 
 What SIGHUP makes a running server read again is told in [operations.md](operations.md#changing-settings).
 

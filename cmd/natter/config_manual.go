@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,18 +33,28 @@ func (o *options) manual() []chapter {
 	for _, s := range o.all() {
 		rename[s.name] = s.key
 	}
-	core, limits := groups(server.ConfigSource, "Config", fieldsOf(&o.Server), rename)
-	own, more := groups(settingsSource, "settings", fieldsOf(&o.settings), rename)
-	return []chapter{
-		{"What is served", core},
-		{"Where, and what with", append(own, more...)},
-		{"Limits", limits},
+	core := chapters(server.ConfigSource, "Config", fieldsOf(&o.Server), rename)
+	own := chapters(settingsSource, "settings", fieldsOf(&o.settings), rename)
+	list := append(append(core[:1:1], own...), core[1:]...) // where, after what
+	for i := 1; i < len(list); i++ {
+		for j := range i {
+			if list[j].title == list[i].title {
+				list[j].paragraphs = append(list[j].paragraphs, list[i].paragraphs...)
+				list = slices.Delete(list, i, i+1)
+				i--
+				break
+			}
+		}
 	}
+	return list
 }
 
-// groups returns the paragraphs of a struct of that name in Go source: those up
-// to the first empty line, and those after.
-func groups(source, name string, fields []setting, rename map[string]string) (first, rest []paragraph) {
+// chapterTitle is a comment between fields that begins a chapter.
+var chapterTitle = regexp.MustCompile(`^# (.+)\n$`)
+
+// chapters returns what the comments of a struct of that name in Go source say of
+// its fields, in chapters.
+func chapters(source, name string, fields []setting, rename map[string]string) (list []chapter) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "", source, parser.ParseComments)
 	if err != nil {
@@ -53,34 +64,31 @@ func groups(source, name string, fields []setting, rename map[string]string) (fi
 	for _, s := range fields {
 		index[s.name] = s
 	}
-	end, gap := 0, false
+	comments := file.Comments
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok || spec.Name.Name != name {
 			return true
 		}
 		for _, f := range spec.Type.(*ast.StructType).Fields.List {
-			begin := set.Position(f.Pos()).Line
+			for len(comments) > 0 && comments[0].Pos() < f.Pos() {
+				if title := chapterTitle.FindStringSubmatch(comments[0].Text()); title != nil && comments[0].Pos() > spec.Pos() {
+					list = append(list, chapter{title: title[1]})
+				}
+				comments = comments[1:]
+			}
+			c := &list[len(list)-1]
 			if f.Doc != nil {
-				begin = set.Position(f.Doc.Pos()).Line
+				c.paragraphs = append(c.paragraphs, paragraph{text: withKeys(f.Doc.Text(), rename)})
 			}
-			gap = gap || end > 0 && begin > end+1
-			end = set.Position(f.End()).Line
-			list := &first
-			if gap {
-				list = &rest
-			}
-			if f.Doc != nil || len(*list) == 0 {
-				*list = append(*list, paragraph{text: withKeys(f.Doc.Text(), rename)})
-			}
-			p := &(*list)[len(*list)-1]
+			p := &c.paragraphs[len(c.paragraphs)-1]
 			for _, ident := range f.Names {
 				p.settings = append(p.settings, index[ident.Name])
 			}
 		}
 		return false
 	})
-	return first, rest
+	return list
 }
 
 // withKeys puts keys in the place of the names of fields.

@@ -237,7 +237,7 @@ func TestNumbersAndTimesAreWrittenAsTheyAreRead(t *testing.T) {
 	}
 	for want, d := range map[string]time.Duration{
 		"1s": time.Second, "90ms": 90 * time.Millisecond, "5m": 5 * time.Minute, "1h": time.Hour,
-		"1h30m": 90 * time.Minute, "1m30s": 90 * time.Second, "10m10s": 610 * time.Second, "1h0m1s": time.Hour + time.Second,
+		"1h30m": 90 * time.Minute, "90d": 90 * 24 * time.Hour, "24h": 24 * time.Hour, "1m30s": 90 * time.Second, "10m10s": 610 * time.Second, "1h0m1s": time.Hour + time.Second,
 	} {
 		if got := formatSpan(d); got != want {
 			t.Errorf("%v is written %s, not %s", d, got, want)

@@ -45,10 +45,10 @@ func fieldsOf(ptr any) []setting {
 
 // snake writes a Go name as a key: MaxStanza as max_stanza.
 func snake(name string) string {
-	return strings.ToLower(wordStart.ReplaceAllString(name, "${1}_${2}"))
+	return strings.ToLower(wordStart.ReplaceAllString(name, "${1}${3}_${2}${4}"))
 }
 
-var wordStart = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+var wordStart = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
 // literal is a number or a time as it stands in the file.
 type literal string
@@ -90,12 +90,24 @@ func formatNumber(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// parseSpan reads a time: "5m", "1h30m", "10s".
+const (
+	day     = 24 * time.Hour
+	maxDays = 100_000 // what a time.Duration holds
+)
+
+// parseSpan reads a time: "5m", "1h30m", "10s", "90d".
 func parseSpan(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n int64
+		n, err = strconv.ParseInt(days, 10, 32)
+		if d = time.Duration(n) * day; n > maxDays {
+			err = strconv.ErrRange
+		}
+	}
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%q is not a time such as %q or %q", s, "5m", "1h30m")
+		return 0, fmt.Errorf("%q is not a time such as %q, %q or %q", s, "5m", "1h30m", "90d")
 	case d < time.Second:
 		return 0, fmt.Errorf("%s is too short; a second is the least", d)
 	}
@@ -104,6 +116,9 @@ func parseSpan(s string) (time.Duration, error) {
 
 // formatSpan is the reverse, without units that are zero.
 func formatSpan(d time.Duration) string {
+	if d > day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -241,7 +256,7 @@ func (s setting) takes() string {
 	case []string:
 		return `it takes a list, such as ["one", "two"]`
 	case time.Duration:
-		return `it takes a time, such as "5m" or "1h30m"`
+		return `it takes a time, such as "5m", "1h30m" or "90d"`
 	case string:
 		return "it takes a text in quotes"
 	}

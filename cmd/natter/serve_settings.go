@@ -17,15 +17,16 @@ import (
 
 // settings is what serve is told besides server.Config. The comments are the
 // manual: natter config and docs/config.md show them, with the names of fields
-// replaced by their keys.
+// replaced by their keys. One that begins with # is the title of a chapter.
 type settings struct {
+	// # Where, and what with
+
 	// Data is the directory for all that is kept: accounts, messages, files, and
 	// the certificate that natter makes itself. Default: natter in $XDG_DATA_HOME,
 	// which is ~/.local/share/natter.
 	Data string
 	// Memory: keep nothing on disk. What there is ends with the server.
 	Memory bool
-
 	// C2S is where clients connect that begin without TLS and secure the stream
 	// then (STARTTLS), as HOST:PORT. Without a HOST it is every address of the
 	// machine. "off" turns it off, as with the other addresses. Default: port
@@ -43,6 +44,20 @@ type settings struct {
 	// MetricsFrom lists who may read /metrics: addresses, or networks as
 	// 10.0.0.0/8. A proxy on this machine does not make its clients local.
 	MetricsFrom []string
+	// Control is the socket for natter user, a path or "off". Default:
+	// control.sock in the data directory; without one, in a directory for
+	// temporary files that is named at the start.
+	Control string
+	// Cert is the file with the certificate chain in PEM, for all domains, and
+	// Key the one with its private key. They are read again when they change.
+	// Without them natter makes an authority and a certificate of its own.
+	Cert string
+	Key  string
+	// LogLevel is how much is logged: debug, info, warn or error.
+	LogLevel string
+
+	// # Calls
+
 	// Turn is where the relay for calls is, over UDP and TCP (STUN and TURN): clients
 	// that cannot reach each other talk by way of it. It is for people of this server
 	// only, who find it by themselves (XEP-0215). Default: port 3478, like C2S, and off
@@ -55,20 +70,6 @@ type settings struct {
 	// TurnPeers lists networks that may be relayed to besides the public ones, as
 	// 192.168.0.0/16: for people of your own network, and what else is in it.
 	TurnPeers []string
-	// Control is the socket for natter user, a path or "off". Default:
-	// control.sock in the data directory; without one, in a directory for
-	// temporary files that is named at the start.
-	Control string
-
-	// Cert is the file with the certificate chain in PEM, for all domains, and
-	// Key the one with its private key. They are read again when they change.
-	// Without them natter makes an authority and a certificate of its own.
-	Cert string
-	Key  string
-
-	// LogLevel is how much is logged: debug, info, warn or error.
-	LogLevel string
-
 	// TurnPerUser bounds how much one account relays at once: a call with video takes
 	// one or two. TurnTotal bounds that of all, and TurnRate the bytes a second of each,
 	// one way.
