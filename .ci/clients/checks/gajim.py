@@ -111,6 +111,17 @@ class Gajim(Client):
         """The SHA-1 of the picture that it has of jid, in hex, or ""."""
         return await self._do('avatar', jid)
 
+    async def shared(self, jid: str) -> dict:
+        """Where jid is and what it hears, as it shows them: 'location' and 'tune', None for nothing."""
+        return await self._do('shared', jid)
+
+    async def share_place(self, place: dict) -> None:
+        """Publishes where its owner is; nothing is nowhere."""
+        await self._do('share_place', place)
+
+    async def share_tune(self, tune: dict) -> None:
+        await self._do('share_tune', tune)
+
     async def online(self) -> bool:
         return not self._offline
 

@@ -199,6 +199,20 @@ class Driver:
         sha = self._module('Contacts').get_contact(jid).avatar_sha
         return sha if sha and app.app.avatar_storage.avatar_exists(sha) else ''
 
+    def do_shared(self, jid):
+        def known(data):
+            return {k: v for k, v in (data._asdict() if data else {}).items() if v} or None
+        contact = self._module('Contacts').get_contact(jid)
+        return {'location': known(contact.get_location()), 'tune': known(contact.get_tune())}
+
+    def do_share_place(self, place):
+        from nbxmpp.structs import LocationData
+        self._module('UserLocation').set_location(LocationData(**place) if place else None, force=True)
+
+    def do_share_tune(self, tune):
+        from nbxmpp.structs import TuneData
+        self._module('UserTune').set_tune(TuneData(**tune), force=True)
+
     def do_status(self, show, text):
         from gajim.common import app
         app.get_client(ACCOUNT).change_status(show, text)

@@ -15,6 +15,7 @@ from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
 from .omemo import omemo
 from .pidgin import Pidgin
+from .places import places
 from .probe import direct_tls
 from .profanity import Profanity
 from .rooms import personal, rooms
@@ -149,6 +150,7 @@ GROUPS = {
     'pidgin-avatar': avatar,
     'pidgin-blocking': blocking,
     'gajim-devices': devices,
+    'gajim-places': places,
     'pidgin-certificate': certificate(Pidgin),
     'gajim-certificate': certificate(Gajim),
     'pidgin-password': wrong_password(Pidgin, lambda e: e['kind'] == 'connection error'),

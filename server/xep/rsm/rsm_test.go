@@ -53,3 +53,32 @@ func TestBadQueries(t *testing.T) {
 		t.Error("a page after an item that is not there")
 	}
 }
+
+// FuzzPage reads any query and applies it: what comes of it is a part of the list, no
+// longer than may be, and what is said of it is true.
+func FuzzPage(f *testing.F) {
+	for _, s := range []string{"", "<max>2</max>", "<max>2</max><after>b</after>", "<before/>", "<max>0</max>", "<index>9</index>", "<after>c</after><before>a</before>", "<max>-1</max>"} {
+		f.Add(s)
+	}
+	ids := strings.Fields("a b c d e f")
+	f.Fuzz(func(t *testing.T, set string) {
+		st, err := stanza.Parse([]byte("<q><set xmlns='"+NS+"'>"+set+"</set></q>"), stanza.AfterLogin)
+		if err != nil || st.NumChildren() != 1 {
+			return
+		}
+		q, err := Parse(st, st.ChildAt(0))
+		if err != nil {
+			return
+		}
+		from, to, r, err := Page(q, ids, 4)
+		if err != nil {
+			return
+		}
+		if from < 0 || to < from || to > len(ids) || to-from > 4 || q.Max >= 0 && to-from > q.Max {
+			t.Fatalf("%q gives %d to %d", set, from, to)
+		}
+		if to > from && (r.First != ids[from] || r.Last != ids[to-1] || r.Index != from) || r.Count != len(ids) {
+			t.Errorf("%q says %+v of %d to %d", set, r, from, to)
+		}
+	})
+}
