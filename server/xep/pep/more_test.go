@@ -145,6 +145,7 @@ func TestLastItemsForWhoComes(t *testing.T) {
 		done(hamlet, publish("p", tune, item("1", payload("1"))),
 			publish("p", geo, item("1", payload("1")), "send_last_published_item", "never"),
 			publish("p", "private", item("1", payload("1")), "access_model", "whitelist"))
+		synctest.Wait() // all that has to be told of it is
 		hamlet.Close()
 		horatio := srv.Online(t, "horatio@norway/x")
 		got := func() (n int) {
