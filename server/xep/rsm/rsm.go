@@ -136,7 +136,7 @@ func Page(q Query, ids []string, most int) (from, to int, r Result, err error) {
 		to = max(i, from)
 	}
 	if q.Index >= 0 {
-		from = min(q.Index, n)
+		from = min(q.Index, to)
 	}
 	if size := q.Size(most); to-from > size {
 		if q.Backward() {

@@ -28,6 +28,7 @@ func TestPage(t *testing.T) {
 		{"the count alone", "<max>0</max>", ""},
 		{"from an index", "<max>2</max><index>3</index>", "d e"},
 		{"from an index beyond the end", "<index>9</index>", ""},
+		{"from an index that is not before an item", "<index>5</index><before>b</before>", ""},
 		{"between two items", "<after>a</after><before>d</before>", "b c"},
 	} {
 		q, err := query(t, row.set)
@@ -57,7 +58,7 @@ func TestBadQueries(t *testing.T) {
 // FuzzPage reads any query and applies it: what comes of it is a part of the list, no
 // longer than may be, and what is said of it is true.
 func FuzzPage(f *testing.F) {
-	for _, s := range []string{"", "<max>2</max>", "<max>2</max><after>b</after>", "<before/>", "<max>0</max>", "<index>9</index>", "<after>c</after><before>a</before>", "<max>-1</max>"} {
+	for _, s := range []string{"", "<max>2</max>", "<max>2</max><after>b</after>", "<before/>", "<max>0</max>", "<index>9</index>", "<after>c</after><before>a</before>", "<max>-1</max>", "<index>5</index><before>b</before>"} {
 		f.Add(s)
 	}
 	ids := strings.Fields("a b c d e f")

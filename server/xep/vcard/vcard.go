@@ -73,9 +73,9 @@ func (m *module) get(q *server.IQ) error {
 			return err
 		}
 	}
-	may := seenBy(q)
+	may := m.reader(q)
 	if own {
-		may = anything
+		may = owner
 	}
 	card, _, err := m.current(q.Turn, q.Account, may)
 	if err != nil {
@@ -110,7 +110,7 @@ func (m *module) set(q *server.IQ) error {
 	if was.pep && (now.hash == "" || now.hash == was.hash) {
 		now = was // another card around the same picture
 	}
-	seen, _, err := m.current(q.Turn, a, anything)
+	seen, _, err := m.current(q.Turn, a, owner)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (m *module) noted(t *server.Turn, a *server.Account) error {
 // current returns the account's card as somebody may see it, but for pictures
 // published by PEP: what it published as vCard4, if that came later, else the card.
 // The node says where it is from, "" for the card.
-func (m *module) current(t *server.Turn, a *server.Account, may func(access string) bool) (card []byte, node string, err error) {
+func (m *module) current(t *server.Turn, a *server.Account, may func() (bool, error)) (card []byte, node string, err error) {
 	doc, _, err := m.host.Get(t, a.Local, kindCard, "")
 	if err != nil {
 		return nil, "", err
@@ -47,7 +47,7 @@ func (m *module) current(t *server.Turn, a *server.Account, may func(access stri
 	if err != nil || !ok {
 		return doc.Data, "", err
 	}
-	if access, err := m.host.PEP.Access(t, a, node4); err != nil || !may(access) {
+	if may, err := may(); err != nil || !may {
 		return doc.Data, "", err
 	}
 	return replacePhoto(four.Data, photosOf(doc.Data)), node4, nil
@@ -70,9 +70,20 @@ func photosOf(card []byte) (photos []byte) {
 	return photos
 }
 
-// open and anything are who may see what everybody and what the owner sees.
-func open(access string) bool { return access == "open" }
-func anything(string) bool    { return true }
+// anybody is what everybody may see, owner what its owner does, and reader what
+// somebody who asks does, of an account's vCard4.
+func (m *module) anybody(t *server.Turn, a *server.Account) func() (bool, error) {
+	return func() (bool, error) {
+		access, err := m.host.PEP.Access(t, a, node4)
+		return access == "open", err
+	}
+}
+
+func owner() (bool, error) { return true, nil }
+
+func (m *module) reader(q *server.IQ) func() (bool, error) {
+	return func() (bool, error) { return m.host.PEP.Reads(q.Turn, q.Account, q.Origin.JID, node4) }
+}
 
 // publish4 publishes what a card says as vCard4, or takes that back when it says
 // nothing.
@@ -104,17 +115,10 @@ func (m *module) publish4(t *server.Turn, a *server.Account, list []property) er
 	return m.host.PEP.Publish(t, a, p, func(*server.Turn, error) {})
 }
 
-// seenBy returns who may see a vCard4 that is not for all: an account's contacts.
-func seenBy(q *server.IQ) func(string) bool {
-	return func(access string) bool {
-		return access == "open" || access == "presence" && q.Account.SeenBy(q.Origin.JID)
-	}
-}
-
 // changed tells that what everybody sees in the account's card is another now.
 func (m *module) changed(a *server.Account) {
 	m.later(func(t *server.Turn) {
-		card, node, err := m.current(t, a, open)
+		card, node, err := m.current(t, a, m.anybody(t, a))
 		if err != nil {
 			m.host.Server.Log.Error("card not read", "account", a.Bare, "err", err)
 			return

@@ -101,7 +101,7 @@ func TestAVCard4ForContactsIsForContacts(t *testing.T) {
 		romeo := srv.Login(t, "romeo@localhost/garden")
 		tybalt := srv.Login(t, "tybalt@localhost/street")
 		juliet := srv.Login(t, "juliet@localhost/balcony")
-		for access, friend := range map[string]bool{"presence": true, "whitelist": false} {
+		for access, friend := range map[string]bool{"presence": true, "whitelist": false, "roster": false} {
 			juliet.Send(`<iq type='set' id='d4'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><delete node='urn:xmpp:vcard4'/></pubsub></iq>`)
 			juliet.Next()
 			published(t, juliet, access, `<fn><text>Jule</text></fn>`)
