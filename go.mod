@@ -21,6 +21,7 @@ require (
 	mellium.im/xmpp v0.22.0
 	modernc.org/libc v1.77.1
 	modernc.org/sqlite v1.60.0
+	rsc.io/qr v0.2.0
 )
 
 require (

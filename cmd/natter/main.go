@@ -45,6 +45,7 @@ func verbs() []verb {
 		{"serve", "", "run the server", runServe},
 		{"config", "", "print a configuration file with every setting", runConfig},
 		{"user", "ACTION [JID...]", "make, change, delete and list the server's accounts", runUser},
+		{"invite", "[list|revoke ID...]", "invite people to accounts and contacts: links and QR codes", runInvite},
 		{"token", "ACTION WORD...", "make, list and revoke tokens for programs that use HTTP", runToken},
 		{"bench", "MODE", "measure a server", runBench},
 		{"test", "FILE.scs...", "play scripts of conversations against a server", runTest},

@@ -34,6 +34,33 @@ type Accounts interface {
 	Tokens(ctx context.Context, name string) ([]Token, error)
 	// RevokeToken ends a token by its id.
 	RevokeToken(ctx context.Context, id string) (Token, error)
+	// Invite makes an invitation in the name of whoever runs the server. How it is
+	// used is told this once.
+	Invite(ctx context.Context, what Invite) (Invitation, error)
+	// Invitations lists all invitations of all hosts, of users too, those that were
+	// over a short while ago included.
+	Invitations(ctx context.Context) ([]Invitation, error)
+	// RevokeInvitation ends one by its id, whoever has made it.
+	RevokeInvitation(ctx context.Context, id string) (Invitation, error)
+}
+
+// Invite says what an invitation is to be.
+type Invite struct {
+	Domain   string    `json:"domain,omitempty"` // "" where Name or Contacts say it, or it is the default host
+	Account  bool      `json:"account"`          // an account may be made
+	Name     string    `json:"name,omitempty"`   // of this name only; with a domain or without
+	Contacts []string  `json:"contacts,omitempty"`
+	Uses     int       `json:"uses,omitempty"`   // 0: once
+	Expires  time.Time `json:"expires,omitzero"` // zero: as the server is told
+}
+
+// Invitation is what an administrator sees of an invitation.
+type Invitation struct {
+	server.Invitation
+	Domain string `json:"domain"`
+	Open   bool   `json:"open"`          // it can be used
+	URI    string `json:"uri,omitempty"` // when it was made just now: the link for chat programs
+	URL    string `json:"url,omitempty"` // … and its page, "" when nothing is served over HTTP
 }
 
 // TokenFor is what a token is to be good for.

@@ -126,3 +126,21 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) error
 	}
 	return nil
 }
+
+// Invite implements Accounts.
+func (c *Client) Invite(ctx context.Context, what Invite) (v Invitation, err error) {
+	err = c.do(ctx, http.MethodPost, "/invitations", request{Invite: &what}, &v)
+	return v, err
+}
+
+// Invitations implements Accounts.
+func (c *Client) Invitations(ctx context.Context) (list []Invitation, err error) {
+	err = c.do(ctx, http.MethodGet, "/invitations", nil, &list)
+	return list, err
+}
+
+// RevokeInvitation implements Accounts.
+func (c *Client) RevokeInvitation(ctx context.Context, id string) (v Invitation, err error) {
+	err = c.do(ctx, http.MethodDelete, "/invitations/"+url.PathEscape(id), nil, &v)
+	return v, err
+}

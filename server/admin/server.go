@@ -25,6 +25,9 @@ import (
 //	POST   /users/JID/tokens    {"purpose": …, "rooms": […]}
 //	GET    /users/JID/tokens
 //	DELETE /tokens/ID
+//	POST   /invitations         {"invite": an Invite}
+//	GET    /invitations
+//	DELETE /invitations/ID
 //
 // A refusal is an Error as JSON. Who may open the socket may do all of it.
 type Server struct {
@@ -118,6 +121,16 @@ func handler(accounts Accounts, log *slog.Logger) http.Handler {
 	do("DELETE /tokens/{jid}", func(ctx context.Context, id string, _ request) (any, error) {
 		return accounts.RevokeToken(ctx, id)
 	})
+	do("GET /invitations", func(ctx context.Context, _ string, _ request) (any, error) { return accounts.Invitations(ctx) })
+	do("POST /invitations", func(ctx context.Context, _ string, in request) (any, error) {
+		if in.Invite == nil {
+			return nil, &Error{Invalid, "the request says nothing of an invitation"}
+		}
+		return accounts.Invite(ctx, *in.Invite)
+	})
+	do("DELETE /invitations/{jid}", func(ctx context.Context, id string, _ request) (any, error) {
+		return accounts.RevokeInvitation(ctx, id)
+	})
 	return mux
 }
 
@@ -127,6 +140,8 @@ type request struct {
 	Password string `json:"password,omitempty"`
 
 	TokenFor
+
+	Invite *Invite `json:"invite,omitempty"`
 }
 
 // done is the answer to a request that changed an account.
