@@ -67,7 +67,7 @@ test("two accounts become contacts and chat in two windows", async () => {
   assert.match(await romeo.title(), /^\(1\)/);
   await entry(romeo, "juliet").click();
   await heard(romeo, "Art thou not Romeo, and a Montague?");
-  await message(juliet, "Art thou not Romeo, and a Montague?").and(juliet.locator('[data-status="delivered"]')).waitFor();
+  await message(juliet, "Art thou not Romeo, and a Montague?").and(juliet.locator('[data-status="delivered"], [data-status="read"]')).waitFor();
 
   await romeo.locator("#message").pressSequentially("Neither");
   await juliet.locator(".typing", { hasText: "romeo is typing" }).waitFor();
@@ -89,7 +89,7 @@ test("two accounts become contacts and chat in two windows", async () => {
   await say(romeo, "This is a mistake");
   await heard(juliet, "This is a mistake");
   const wrong = message(romeo, "This is a mistake");
-  await wrong.and(romeo.locator('[data-status="delivered"]')).waitFor();
+  await wrong.and(romeo.locator('[data-status="delivered"], [data-status="read"]')).waitFor();
   await wrong.hover();
   await wrong.getByRole("button", { name: "What to do" }).click();
   await romeo.getByRole("menuitem", { name: "Take back" }).click();
@@ -296,7 +296,7 @@ test("the server's end is told, and what was written meanwhile is sent when it i
     await p.locator("#gone").waitFor({ state: "detached" });
   }
   await heard(romeo, "written while it was away");
-  await message(juliet, "written while it was away").and(juliet.locator('[data-status="delivered"]')).waitFor();
+  await message(juliet, "written while it was away").and(juliet.locator('[data-status="delivered"], [data-status="read"]')).waitFor();
   await entry(romeo, "garden").click();
   await heard(romeo, "by the guest while it was away");
   assert.equal(await message(romeo, "by the guest while it was away").count(), 1);

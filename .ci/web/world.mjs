@@ -42,6 +42,8 @@ export class Server {
         if (log.length > 2000) log.shift();
         const m = /in a browser, at http:\/\/localhost:(\d+)/.exec(line);
         if (m) this.port = Number(m[1]);
+        const c = /clients, STARTTLS\s+(\S+)/.exec(line);
+        if (c) this.c2s = c[1];
         if (line.trim() === "ready") resolve();
       };
       createInterface({ input: this.process.stdout }).on("line", read);
@@ -61,6 +63,26 @@ export class Server {
     execFileSync(natter, ["user", "add", ...names, "--data", this.data], { env: { ...process.env, NATTER_PASSWORD: "secret" } });
   }
 
+  /** Sends XML as it is, as an account that has no window; resolves when the server has it. */
+  async raw(name, ...xml) {
+    const p = spawn(natter, ["raw", "--as", name + "@localhost/raw", "--server", this.c2s, "--insecure", "--wait", "200ms"], {
+      env: { ...process.env, NATTER_PASSWORD: "secret" },
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    p.stdin.end(xml.join("\n"));
+    const code = await new Promise((done) => p.once("exit", done));
+    if (code) throw new Error(`natter raw ended with ${code}`);
+  }
+
+  /** Posts JSON to the API as an account, or as a guest. */
+  async post(path, body, name) {
+    const headers = { "Content-Type": "application/json" };
+    if (name) headers.Authorization = "Basic " + btoa(name + ":secret");
+    const r = await fetch(`http://localhost:${this.port}/api/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!r.ok) throw new Error(await r.text());
+    return r.json();
+  }
+
   async end() {
     await this.stop("SIGKILL");
     rmSync(this.data, { recursive: true, force: true });
@@ -73,6 +95,8 @@ export class Server {
  */
 export class Network {
   websockets = true;
+  /** Set to a promise, files that go up wait for it. */
+  uploads = undefined;
   sockets = new Set();
 
   constructor(server) {
@@ -91,7 +115,8 @@ export class Network {
         res.end();
       });
       res.on("close", () => out.destroy());
-      req.pipe(out);
+      if (req.method === "PUT" && this.uploads) this.uploads.then(() => req.pipe(out));
+      else req.pipe(out);
     });
     this.http.on("connection", (s) => {
       this.sockets.add(s);

@@ -87,8 +87,12 @@ func mountChat(mux *http.ServeMux, h *server.Host) {
 	if h.Server.Config.TakesGuests() {
 		guests = server.GuestHost(h.Name)
 	}
+	register := "no"
+	if h.Server.Config.Register {
+		register = "yes"
+	}
 	err := c.page.Execute(&page, map[string]string{
-		"Domain": h.Name, "Guests": guests, "Rooms": "conference." + h.Name, "Version": c.version,
+		"Domain": h.Name, "Register": register, "Guests": guests, "Rooms": "conference." + h.Name, "Version": c.version,
 	})
 	if err != nil {
 		panic(err)

@@ -2,8 +2,8 @@
 // tells its components of a change by its revision.
 import { signal, type Signal } from "@preact/signals";
 
-/** queued: not sent yet; sent: the server has it; delivered: the other side has it. */
-export type Status = "queued" | "sent" | "delivered" | "failed";
+/** queued: not sent yet; sent: the server has it; delivered, read: by the other side. */
+export type Status = "queued" | "sent" | "delivered" | "read" | "failed";
 
 export interface Message {
   /** The id its sender gave it: what corrections and receipts name. */
@@ -28,6 +28,10 @@ export interface Message {
   /** A file at a URL, the whole of the message (XEP-0066). */
   file?: string;
   geo?: Place;
+  /** Application data: an event's name, and its JSON. */
+  data?: { event: string; json: string };
+  /** Its sender wants to know when it has been read (XEP-0333). */
+  markable?: boolean;
   /** A line of the page's own: somebody came, left, is called something else. */
   notice?: Notice;
 }
@@ -72,6 +76,8 @@ export interface Conversation {
   typing: Map<string, number>;
   /** Newest archive id, to go on from after a gap. */
   newest?: string;
+  /** The last message whose sender was told that it was read. */
+  told?: string;
   room?: Room;
   /** Counts up with each change. */
   rev: Signal<number>;

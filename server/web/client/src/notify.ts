@@ -33,13 +33,14 @@ export function notify(s: Session, c: Conversation, m: Message): void {
   const name = c.kind === "room" ? `${m.from} · ${s.nameOf(c.jid)}` : s.nameOf(c.jid);
   try {
     const n = new Notification(name, {
-      body: m.file ? t("file") : m.geo ? t("location") : m.body.slice(0, 200),
+      body: m.file ? t("file") : m.geo ? t("location") : (m.body || (m.data?.event ?? "")).slice(0, 200),
       tag: c.jid,
       icon: s.avatars.get(c.jid),
     });
     n.onclick = () => {
       window.focus();
-      s.active.value = c.jid;
+      if (s.guest) s.active.value = c.jid;
+      else location.hash = "#/" + encodeURIComponent(c.jid);
       n.close();
     };
   } catch {

@@ -5,6 +5,8 @@ export interface Page {
   domain: string;
   /** Where guests log in (SASL ANONYMOUS); "" when the server takes none. */
   guests: string;
+  /** The server makes accounts for whoever asks (XEP-0077). */
+  register: boolean;
   /** Where rooms named without a domain are. */
   rooms: string;
   /** The room of a public room page, "" on the account's page. */
@@ -27,6 +29,7 @@ function roomInPath(): string {
 export const page: Page = {
   domain: say("domain") || location.hostname,
   guests: say("guests"),
+  register: say("register") === "yes",
   rooms: say("rooms") || "conference." + location.hostname,
   room: roomInPath(),
 };

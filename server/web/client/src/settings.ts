@@ -9,12 +9,14 @@ export interface Settings {
   /** Contacts see that one is typing, and that a message has arrived. */
   typing: boolean;
   receipts: boolean;
+  /** Contacts see up to where one has read. */
+  markers: boolean;
   /** Lines for those who come and go in rooms. */
   comings: boolean;
 }
 
 const key = "natter.settings";
-const defaults: Settings = { theme: "auto", notify: false, images: false, typing: true, receipts: true, comings: true };
+const defaults: Settings = { theme: "auto", notify: false, images: false, typing: true, receipts: true, markers: true, comings: true };
 
 function load(): Settings {
   try {

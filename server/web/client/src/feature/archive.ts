@@ -78,11 +78,25 @@ export const hasArchive = (s: Session): boolean => s.accountFeatures.has(NS.mam)
 export async function catchUp(s: Session): Promise<void> {
   if (!hasArchive(s)) return;
   if (s.newest === undefined) {
-    const p = await query(s, s.me, {}, { before: "", max: 200 }, false);
-    s.newest = p.last || undefined;
+    // A page may end early, where messages are large.
+    for (let before = "", left = 200, i = 0; left > 0 && i < 8; i++) {
+      const p = await query(s, s.me, {}, { before, max: left }, false);
+      s.newest ??= p.last || undefined;
+      if (p.complete || !p.count) break;
+      before = p.first;
+      left -= p.count;
+    }
     return;
   }
   await follow(s, s.me, s.newest, (last) => (s.newest = last));
+}
+
+/** Brings what was said last with contacts that nothing is known of yet. */
+export async function lastWords(s: Session): Promise<void> {
+  if (!hasArchive(s)) return;
+  for (const jid of [...s.contacts.keys()].filter((j) => !s.conversations.get(j)?.messages.length).slice(0, 50)) {
+    await query(s, s.me, { with: jid }, { before: "", max: 1 }, false).catch(() => {});
+  }
 }
 
 // Goes on page by page after an id, until there is no more.

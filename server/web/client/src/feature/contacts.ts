@@ -3,7 +3,8 @@ import type { Session } from "../session";
 import type { Contact } from "../model";
 import { NS } from "../xmpp/ns";
 import { all, attr, one, text, x } from "../xmpp/xml";
-import { bare, resource } from "../xmpp/jid";
+import { bare, local, resource } from "../xmpp/jid";
+import { forget } from "../login";
 import { caps } from "./disco";
 import { photoSeen } from "./avatars";
 import { roomPresence } from "./rooms";
@@ -105,6 +106,17 @@ function subscribe(s: Session, jid: string, said: string): void {
 
 const item = (jid: string, name?: string) =>
   x("query", { xmlns: NS.roster }, x("item", { jid, name: name || undefined }));
+
+/** Changes the account's password (XEP-0077 §3.3). */
+export async function changePassword(s: Session, password: string): Promise<void> {
+  await s.link.iq(
+    "set",
+    s.domain,
+    x("query", { xmlns: NS.register }, x("username", {}, local(s.me)), x("password", {}, password)),
+  );
+  s.link.newPassword(password);
+  forget(); // the keys that were kept are of the old one
+}
 
 /** Adds a contact and asks to see its presence. */
 export async function addContact(s: Session, jid: string, name = ""): Promise<void> {

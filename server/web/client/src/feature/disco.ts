@@ -61,6 +61,8 @@ const ours = [
   NS.caps,
   NS.states,
   NS.correct,
+  NS.markers,
+  NS.payload,
   NS.info,
   NS.muc,
   NS.invite,

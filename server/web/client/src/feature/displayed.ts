@@ -4,6 +4,7 @@ import type { Conversation } from "../model";
 import { NS } from "../xmpp/ns";
 import { all, attr, one, x } from "../xmpp/xml";
 import { badge } from "../notify";
+import { sendDisplayed } from "./messages";
 import { publish, readItems } from "./pep";
 
 /** Whether the user is looking at the conversation. */
@@ -15,6 +16,7 @@ const pending = new Map<Conversation, number>();
 
 /** The user has seen all of the conversation. */
 export function markRead(s: Session, c: Conversation): void {
+  sendDisplayed(s, c);
   if (c.unread || c.mentions) {
     c.unread = c.mentions = 0;
     s.changed(c);

@@ -21,6 +21,8 @@ export interface Source {
   /** It is news: said since the last session, not a page of older history. */
   news: boolean;
   carbon?: boolean;
+  /** It waited on the server for the first device that comes. */
+  waited?: boolean;
 }
 
 /** Takes a message stanza as it came from the stream. */
@@ -61,23 +63,38 @@ export function receive(s: Session, el: Element, source: Source): void {
     const c = s.conversations.get(key);
     const m = c && find(c, p.receiptFor);
     if (c && m?.mine && !mine) {
-      m.status = "delivered";
+      if (m.status !== "read") m.status = "delivered";
       s.changed(c);
     }
     return;
   }
   const known = s.conversations.get(key);
+  if (p.displayedFor && !p.body) {
+    if (known && !mine) read(s, known, p.displayedFor);
+    return;
+  }
   if (p.state && known && !mine && !source.archive && !p.delayed) {
     typing(known, key, p.state === "composing");
   }
   if (p.receiptWanted && p.body && !mine && !source.archive && !source.carbon && p.id && settings.value.receipts) {
     if (!s.guest && s.contacts.get(key)?.subscription.match(/both|from/)) acknowledge(s, p);
   }
-  const c = p.body || p.retracts || p.reactsTo ? s.conversation(key) : known;
+  const c = p.body || p.data || p.retracts || p.reactsTo ? s.conversation(key) : known;
   if (!c) return;
   if (apply(s, c, p, mine ? s.me : key, mine)) return;
-  if (!p.body) return;
-  add(s, c, build(p, mine ? s.me : key, mine, archive), source);
+  if (!p.body && !p.data) return;
+  add(s, c, build(p, mine ? s.me : key, mine, archive), { ...source, waited: p.delayed && !source.archive && !source.carbon });
+}
+
+// The other side has read everything up to that message (XEP-0333 §4).
+function read(s: Session, c: Conversation, id: string): void {
+  const last = find(c, id);
+  if (!last?.mine) return;
+  for (const m of c.messages) {
+    if (m.mine && (m.status === "sent" || m.status === "delivered")) m.status = "read";
+    if (m === last) break;
+  }
+  s.changed(c);
 }
 
 /** A message as it is shown. */
@@ -94,6 +111,8 @@ export function build(p: Parsed, from: string, mine: boolean, archive?: string):
     status: "sent",
     file: p.url && p.url === body.trim() ? p.url : undefined,
     geo: parseGeo(body),
+    data: p.data,
+    markable: p.markable,
   };
 }
 
@@ -103,6 +122,9 @@ export function add(s: Session, c: Conversation, m: Message, source: Source): vo
   const isNew = insert(c, m);
   if (m.mine) {
     s.outbox = s.outbox.filter((o) => o.id !== m.id || o.conversation !== c);
+  } else if (!isNew && source.waited && !s.displayed.has(c.jid) && !visible(s, c)) {
+    c.unread++; // the archive has it already; that it waited says that nobody has read it
+    if (c.kind === "chat") c.mentions++;
   } else if (isNew && source.news) {
     const nick = c.room?.nick;
     const named = c.kind === "chat" || (!!nick && mentions(m.body, nick));
@@ -134,7 +156,7 @@ export function apply(s: Session, c: Conversation, p: Parsed, from: string, mine
       m.retracted = true;
       m.moderator = byRoom ? resource(p.moderated!.by) : undefined;
       m.body = "";
-      m.file = m.geo = undefined;
+      m.file = m.geo = m.data = undefined;
       s.changed(c);
     }
     return true;
@@ -240,6 +262,27 @@ export function sendText(s: Session, c: Conversation, body: string, extra: Extra
   );
 }
 
+/** Sends application data (XEP-0432): an event's name, and JSON. */
+export function sendData(s: Session, c: Conversation, event: string, json: string): void {
+  const id = newID();
+  insert(c, {
+    id,
+    from: c.kind === "room" ? c.room!.nick : s.me,
+    mine: true,
+    body: "",
+    time: Math.max(Date.now(), c.messages.at(-1)?.time ?? 0),
+    status: "queued",
+    data: { event, json },
+  });
+  enqueue(
+    s,
+    c,
+    id,
+    x("payload", { xmlns: NS.payload, datatype: event }, x("json", { xmlns: NS.json }, json)),
+    x("store", { xmlns: NS.hints }),
+  );
+}
+
 /** Replaces what the user said (XEP-0308). */
 export function correct(s: Session, c: Conversation, m: Message, body: string): void {
   m.body = body;
@@ -253,7 +296,7 @@ export function retract(s: Session, c: Conversation, m: Message): void {
   const id = (c.kind === "room" && m.archive) || m.id;
   m.retracted = true;
   m.body = "";
-  m.file = m.geo = undefined;
+  m.file = m.geo = m.data = undefined;
   enqueue(
     s,
     c,
@@ -288,13 +331,15 @@ export function react(s: Session, c: Conversation, m: Message, emoji: string): v
 
 function enqueue(s: Session, c: Conversation, id: string, ...kids: Parameters<typeof x>[2][]): void {
   const room = c.kind === "room";
+  const says = kids.some((k) => k instanceof Element && (k.nodeName === "body" || k.nodeName === "payload"));
   const stanza = x(
     "message",
     { to: c.jid, type: room ? "groupchat" : "chat", id },
     ...kids,
     x("origin-id", { xmlns: NS.sid, id }),
     !room && x("active", { xmlns: NS.states }),
-    !room && kids.some((k) => k instanceof Element && k.nodeName === "body") && x("request", { xmlns: NS.receipts }),
+    !room && says && x("request", { xmlns: NS.receipts }),
+    !room && says && x("markable", { xmlns: NS.markers }),
   );
   remember(s, id);
   s.outbox.push({ id, conversation: c, stanza, sent: 0 });
@@ -348,7 +393,7 @@ export function flush(s: Session, c: Conversation): void {
 export function acked(s: Session, id: string): void {
   const o = s.outbox.find((q) => q.id === id);
   if (!o) return;
-  const hasBody = o.stanza.querySelector("body");
+  const hasBody = o.stanza.querySelector("body, payload");
   if (o.conversation.kind === "room" && hasBody) return;
   s.outbox = s.outbox.filter((q) => q !== o);
   const m = find(o.conversation, id);
@@ -359,7 +404,27 @@ export function acked(s: Session, id: string): void {
 /** Sends a failed message again, as a new one. */
 export function again(s: Session, c: Conversation, m: Message): void {
   c.messages = c.messages.filter((o) => o !== m);
-  sendText(s, c, m.body, { file: m.file, geo: m.geo });
+  if (m.data) sendData(s, c, m.data.event, m.data.json);
+  else sendText(s, c, m.body, { file: m.file, geo: m.geo });
+}
+
+/** Tells the other side up to where the user has read (XEP-0333), once. */
+export function sendDisplayed(s: Session, c: Conversation): void {
+  if (!settings.value.markers || !s.link.online || c.kind === "room" || s.guest) return;
+  if (!s.contacts.get(bare(c.jid))?.subscription.match(/both|from/)) return;
+  const last = [...c.messages].reverse().find((m) => !m.mine && m.markable && !m.notice);
+  const was = c.told;
+  c.told = last?.id ?? was ?? "";
+  // What was read in an earlier session has been told then.
+  if (!last?.id || last.id === was || (was === undefined && !c.unread)) return;
+  s.link.send(
+    x(
+      "message",
+      { to: c.jid, type: "chat" },
+      x("displayed", { xmlns: NS.markers, id: last.id }),
+      x("store", { xmlns: NS.hints }),
+    ),
+  );
 }
 
 /** Tells the other side that the user is typing, or no longer (XEP-0085). */

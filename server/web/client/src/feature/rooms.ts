@@ -73,6 +73,22 @@ export function rename(s: Session, c: Conversation, nick: string): void {
   s.link.send(x("presence", { to: `${c.jid}/${nick}`, id: "nick-" + newID() }));
 }
 
+/** Whether the user may put others out of the room and remove what they say. */
+export function moderates(c: Conversation): boolean {
+  return c.room?.state === "in" && c.room.occupants.get(c.room.nick)?.role === "moderator";
+}
+
+/** Puts somebody out of the room (XEP-0045 §8.2), or for good (§9.1). */
+export async function putOut(s: Session, c: Conversation, o: Occupant, ban: boolean): Promise<void> {
+  const item = ban && o.jid ? { jid: bare(o.jid), affiliation: "outcast" } : { nick: o.nick, role: "none" };
+  await s.link.iq("set", c.jid, x("query", { xmlns: NS.mucAdmin }, x("item", item)));
+}
+
+/** Removes what somebody said, for everybody (XEP-0425). */
+export async function remove(s: Session, c: Conversation, id: string): Promise<void> {
+  await s.link.iq("set", c.jid, x("moderate", { xmlns: NS.moderate, id }, x("retract", { xmlns: NS.retract })));
+}
+
 export function setTopic(s: Session, c: Conversation, topic: string): void {
   s.link.send(x("message", { to: c.jid, type: "groupchat", id: newID() }, x("subject", {}, topic)));
 }
@@ -244,10 +260,10 @@ export function roomMessage(s: Session, p: Parsed, source: Source): void {
     return;
   }
   if (apply(s, c, p, nick, mine)) return;
-  if (p.body === undefined || (!nick && !p.body)) return;
+  if ((p.body === undefined && !p.data) || (!nick && !p.body)) return;
   const m = build(p, nick, mine, archive);
   if (!nick) {
-    if (!source.archive) note(c, { kind: "text", text: p.body });
+    if (!source.archive) note(c, { kind: "text", text: p.body ?? "" });
     return;
   }
   add(s, c, m, p.delayed && !source.archive ? { ...source, news: c.opened && source.news } : source);
@@ -260,7 +276,8 @@ export function invited(s: Session, p: Parsed, source: Source): boolean {
   const direct = one(p.el, "x", NS.invite);
   if (!mediated && !direct) return false;
   const jid = mediated ? bare(p.from) : bare(attr(direct, "jid"));
-  const by = bare(mediated ? attr(mediated, "from") : p.from);
+  const from = mediated ? attr(mediated, "from") : p.from;
+  const by = bare(from) === jid ? from : bare(from); // a room that hides addresses names its occupant
   if (!jid.includes("@") || source.archive || s.guest || s.blocked.has(by)) return true;
   if (s.conversations.get(jid)?.room?.state === "in") return true;
   if (s.invitations.size >= 100) return true;

@@ -9,7 +9,7 @@ import { page } from "../page";
 import { badge } from "../notify";
 import { announce, loadRoster, presence, push } from "./contacts";
 import { describe, survey } from "./disco";
-import { catchUp } from "./archive";
+import { catchUp, lastWords } from "./archive";
 import { acked, flush, message, recall, releaseChats } from "./messages";
 import { guestNick, join } from "./rooms";
 import { loadBookmarks } from "./bookmarks";
@@ -101,6 +101,7 @@ async function beUser(s: Session): Promise<void> {
     if (c.room && c.room.state === "out" && s.epoch > 1) void join(s, c);
   }
   await loadOwn(s);
+  await lastWords(s);
 }
 
 function request(s: Session, el: Element): void {

@@ -1,6 +1,6 @@
 // Where one writes.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { correct, sendState, sendText } from "../feature/messages";
+import { correct, sendData, sendState, sendText } from "../feature/messages";
 import { rename, setTopic, leave } from "../feature/rooms";
 import { TooLarge, upload } from "../feature/upload";
 import { t } from "../i18n";
@@ -126,6 +126,21 @@ export function Composer({ s, c, editing, onEdit, onNick }: Props) {
         if (s.guest) location.assign("/");
         else location.hash = "";
         return true;
+      case "/event": {
+        const json = arg.slice(rest[0]?.length ?? 0).trim() || "null";
+        try {
+          JSON.parse(json);
+        } catch {
+          setSaid(t("bad_event"));
+          return true;
+        }
+        if (!rest[0]) setSaid(t("bad_event"));
+        else {
+          sendData(s, c, rest[0], json);
+          clear();
+        }
+        return true;
+      }
       case "/help":
         note(c, { kind: "text", text: t("commands") });
         clear();
@@ -159,7 +174,7 @@ export function Composer({ s, c, editing, onEdit, onNick }: Props) {
     if (e.key === "Enter" && !e.shiftKey) submit(e);
     else if (e.key === "Escape" && editing) onEdit(undefined);
     else if (e.key === "ArrowUp" && !field.current!.value && !editing) {
-      const mine = [...c.messages].reverse().find((m) => m.mine && !m.retracted && !m.file && !m.geo && m.status !== "failed");
+      const mine = [...c.messages].reverse().find((m) => m.mine && !m.retracted && !m.file && !m.geo && !m.data && m.status !== "failed");
       if (mine) {
         e.preventDefault();
         onEdit(mine);

@@ -1,7 +1,7 @@
 // Dialogs: modal, closed with Escape, and the focus goes back where it was.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { addContact, announce } from "../feature/contacts";
+import { addContact, announce, changePassword } from "../feature/contacts";
 import { setAvatar } from "../feature/avatars";
 import { openRoom } from "../feature/rooms";
 import { reason, t } from "../i18n";
@@ -186,11 +186,54 @@ export function NewDialog({ s, onClose, onOpen }: { s: Session; onClose: () => v
   );
 }
 
+/** Changes the account's password (XEP-0077 §3.3). */
+function PasswordForm({ s, onDone }: { s: Session; onDone: () => void }) {
+  const [error, setError] = useState("");
+  const [busy, setBusy] = useState(false);
+  const ids = [useId(), useId()];
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    const f = new FormData(e.currentTarget as HTMLFormElement);
+    const password = String(f.get("password") ?? "");
+    if (password.length < 8) return setError(t("short_password"));
+    if (password !== f.get("again")) return setError(t("passwords_differ"));
+    setBusy(true);
+    try {
+      await changePassword(s, password);
+      s.say(t("password_changed"));
+      onDone();
+    } catch (err) {
+      setError(t("password_failed", { reason: reason(err instanceof StanzaError ? err.condition : undefined) }));
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <form class="inset" onSubmit={(e) => void submit(e)} noValidate>
+      <input type="text" hidden autocomplete="username" value={s.me} readOnly />
+      <label for={ids[0]!}>{t("new_password")}</label>
+      <input id={ids[0]!} name="password" type="password" autocomplete="new-password" />
+      <label for={ids[1]!}>{t("again")}</label>
+      <input id={ids[1]!} name="again" type="password" autocomplete="new-password" />
+      <div role="alert">{error && <p class="alert">{error}</p>}</div>
+      <div class="row end">
+        <button type="button" onClick={onDone}>
+          {t("cancel")}
+        </button>
+        <button class="primary" disabled={busy}>
+          {t("change_password")}
+        </button>
+      </div>
+    </form>
+  );
+}
+
 const shows = ["", "chat", "away", "xa", "dnd"] as const;
 
 export function SettingsDialog({ s, onClose, onLogOut }: { s: Session; onClose: () => void; onLogOut: () => void }) {
   const v = settings.value;
   const [said, setSaid] = useState("");
+  const [password, setPassword] = useState(false);
   const file = useRef<HTMLInputElement>(null);
   const state = s.link.state.value;
 
@@ -217,6 +260,9 @@ export function SettingsDialog({ s, onClose, onLogOut }: { s: Session; onClose: 
           <div>
             <button type="button" class="small" onClick={() => file.current!.click()}>
               {t("choose_picture")}
+            </button>{" "}
+            <button type="button" class="small" aria-expanded={password} onClick={() => setPassword(!password)}>
+              {t("change_password")}
             </button>
             <input
               ref={file}
@@ -231,6 +277,7 @@ export function SettingsDialog({ s, onClose, onLogOut }: { s: Session; onClose: 
           </div>
         </div>
       </div>
+      {password && <PasswordForm s={s} onDone={() => setPassword(false)} />}
       <label for="show">{t("status")}</label>
       <div class="row">
         <select id="show" value={s.show} onChange={(e) => void announce(s, e.currentTarget.value)}>
@@ -263,6 +310,7 @@ export function SettingsDialog({ s, onClose, onLogOut }: { s: Session; onClose: 
         })}
         {check("typing", t("send_typing"))}
         {check("receipts", t("send_receipts"))}
+        {check("markers", t("send_markers"))}
         {check("comings", t("show_comings"))}
         {check("images", t("load_images"))}
       </div>

@@ -147,19 +147,23 @@ function NoticeLine({ n }: { n: Notice }) {
   return <p class={"notice notice-" + n.kind}>{noticeText(n)}</p>;
 }
 
+// Nobody fills the page with a name.
+const brief = (text: string, most = 48): string => (text.length > most ? text.slice(0, most - 1) + "…" : text);
+
 function noticeText(n: Notice): string {
+  const nick = "nick" in n ? brief(n.nick) : "";
   switch (n.kind) {
     case "renamed":
-      return n.mine ? t("renamed_me", { to: n.to }) : t("renamed", { nick: n.nick, to: n.to });
+      return n.mine ? t("renamed_me", { to: brief(n.to) }) : t("renamed", { nick, to: brief(n.to) });
     case "topic":
-      return n.topic ? t("topic_set", { nick: n.nick, topic: n.topic }) : t("topic_cleared", { nick: n.nick });
+      return n.topic ? t("topic_set", { nick, topic: brief(n.topic, 500) }) : t("topic_cleared", { nick });
     case "text": {
       const m = /^(nick|error):(.+)$/.exec(n.text);
       return m ? reason(m[2]) : n.text;
     }
     default: {
-      const what = t(n.kind as keyof Words, { nick: n.nick });
-      return n.reason ? t("with_reason", { what, reason: n.reason }) : what;
+      const what = t(n.kind as keyof Words, { nick });
+      return n.reason ? t("with_reason", { what, reason: brief(n.reason, 500) }) : what;
     }
   }
 }

@@ -1,12 +1,14 @@
 // One message.
 import { useState } from "preact/hooks";
 import { again, react, retract } from "../feature/messages";
+import { moderates, remove } from "../feature/rooms";
 import { near } from "../feature/upload";
 import { atTime, exactly, reason, t } from "../i18n";
 import type { Conversation, Message } from "../model";
 import type { Session } from "../session";
 import { settings } from "../settings";
 import { bare } from "../xmpp/jid";
+import { StanzaError } from "../xmpp/link";
 import { Avatar } from "./Avatar";
 import { quickEmoji } from "./emoji";
 import { Icon, type IconName } from "./icons";
@@ -57,7 +59,12 @@ export function MessageView({ s, c, m, first, last, onEdit }: Props) {
                 items={[
                   ...quickEmoji.map((e) => ({ text: e, icon: "smile" as IconName, quick: true, run: () => react(s, c, m, e) })),
                   { text: t("copy"), icon: "copy", run: () => void navigator.clipboard?.writeText(m.body).then(() => s.say(t("copied"))) },
-                  m.mine && !m.file && !m.geo && { text: t("edit"), icon: "edit", run: () => onEdit(m) },
+                  m.mine && !m.file && !m.geo && !m.data && { text: t("edit"), icon: "edit", run: () => onEdit(m) },
+                  room && !m.mine && m.archive && moderates(c) && {
+                    text: t("remove_message"),
+                    icon: "trash",
+                    run: () => void remove(s, c, m.archive!).catch((e) => s.say(reason(e instanceof StanzaError ? e.condition : undefined))),
+                  },
                   m.mine && { text: t("take_back"), icon: "trash", run: () => retract(s, c, m) },
                 ]}
               />
@@ -97,7 +104,7 @@ export function MessageView({ s, c, m, first, last, onEdit }: Props) {
   );
 }
 
-const marks: Record<Message["status"], IconName> = { queued: "clock", sent: "check", delivered: "checks", failed: "warn" };
+const marks: Record<Message["status"], IconName> = { queued: "clock", sent: "check", delivered: "checks", read: "checks", failed: "warn" };
 
 function Mark({ status }: { status: Message["status"] }) {
   const word = status === "failed" ? t("failed", { reason: "" }) : t(status);
@@ -133,18 +140,42 @@ function Body({ s, m, name }: { s: Session; m: Message; name: string }) {
     );
   }
   if (m.file) return <File s={s} url={m.file} />;
+  if (m.data) {
+    return (
+      <>
+        {m.body && <Text body={m.body} />}
+        <Data event={m.data.event} json={m.data.json} />
+      </>
+    );
+  }
   if (m.body.startsWith("/me ")) {
     return (
       <em class="text">
-        {name} {linked(m.body.slice(4))}
+        {name} {linked(m.body.slice(4, long))}
       </em>
     );
   }
-  const image = pieces(m.body).find((p) => "url" in p && /^https?:/.test(p.url) && isImage(p.url));
+  const image = pieces(m.body.slice(0, long)).find((p) => "url" in p && /^https?:/.test(p.url) && isImage(p.url));
   return (
     <>
-      <span class="text">{linked(m.body)}</span>
+      <Text body={m.body} />
       {image && "url" in image && <Picture url={image.url} />}
+    </>
+  );
+}
+
+const long = 4000; // characters, more than anyone reads at a glance
+
+/** Text with its links; what is very long is cut until it is wanted, since laying it out takes its time. */
+function Text({ body }: { body: string }) {
+  const [whole, setWhole] = useState(false);
+  if (whole || body.length <= long * 1.2) return <span class="text">{linked(body)}</span>;
+  return (
+    <>
+      <span class="text">{linked(body.slice(0, long))}…</span>{" "}
+      <button class="link small" onClick={() => setWhole(true)}>
+        {t("show_all", { n: body.length })}
+      </button>
     </>
   );
 }
@@ -158,6 +189,25 @@ function linked(body: string) {
       </a>
     );
   });
+}
+
+/** Application data: the event's name, and what comes with it. */
+function Data({ event, json }: { event: string; json: string }) {
+  let pretty = json;
+  try {
+    pretty = JSON.stringify(JSON.parse(json), null, 2);
+  } catch {
+    /* as it is */
+  }
+  return (
+    <span class="data">
+      <span class="data-name">
+        <Icon name="bolt" size={16} />
+        <span class="sr">{t("event")}</span> {event}
+      </span>
+      {pretty !== "null" && <pre>{pretty.length > 4000 ? pretty.slice(0, 4000) + " …" : pretty}</pre>}
+    </span>
+  );
 }
 
 function File({ url }: { s: Session; url: string }) {

@@ -123,6 +123,12 @@ export class Link {
     else this.now();
   };
 
+  /** The account has another password now, for when the session has to begin anew. */
+  newPassword(password: string): void {
+    this.keys = undefined;
+    this.login = { ...this.login, secret: password };
+  }
+
   /** Ends the session for good, as far as the network lets it. */
   close(): void {
     removeEventListener("online", this.now);

@@ -18,6 +18,10 @@ export const NS = {
   states: "http://jabber.org/protocol/chatstates", // XEP-0085
   receipts: "urn:xmpp:receipts", // XEP-0184
   hints: "urn:xmpp:hints", // XEP-0334
+  markers: "urn:xmpp:chat-markers:0", // XEP-0333
+  payload: "urn:xmpp:json-msg:0", // XEP-0432
+  json: "urn:xmpp:json:0", // XEP-0335
+  register: "jabber:iq:register", // XEP-0077
   correct: "urn:xmpp:message-correct:0", // XEP-0308
   retract: "urn:xmpp:message-retract:1", // XEP-0424
   moderate: "urn:xmpp:message-moderate:1", // XEP-0425
@@ -27,6 +31,7 @@ export const NS = {
   upload: "urn:xmpp:http:upload:0", // XEP-0363
   muc: "http://jabber.org/protocol/muc", // XEP-0045
   mucUser: "http://jabber.org/protocol/muc#user",
+  mucAdmin: "http://jabber.org/protocol/muc#admin",
   mucOwner: "http://jabber.org/protocol/muc#owner",
   occupant: "urn:xmpp:occupant-id:0", // XEP-0421
   invite: "jabber:x:conference", // XEP-0249

@@ -18,6 +18,11 @@ export interface Parsed {
   state?: string;
   receiptWanted: boolean;
   receiptFor?: string;
+  /** XEP-0333: it is asked to be told when it was read; or this tells so of another. */
+  markable: boolean;
+  displayedFor?: string;
+  /** Application data (XEP-0432), or bare JSON (XEP-0335) as the event "json". */
+  data?: { event: string; json: string };
   corrects?: string;
   retracts?: string;
   moderated?: { by: string; reason: string };
@@ -25,6 +30,20 @@ export interface Parsed {
   reactions: string[];
   url?: string;
   error?: string;
+}
+
+/** Returns the application data of a message, undefined when it holds none that is JSON. */
+function dataOf(el: Element): { event: string; json: string } | undefined {
+  const payload = one(el, "payload", NS.payload);
+  const event = payload ? attr(payload, "datatype") : "json";
+  const json = text(payload ?? el, "json", NS.json);
+  if (!event || json === undefined) return undefined;
+  try {
+    JSON.parse(json);
+    return { event, json };
+  } catch {
+    return undefined;
+  }
 }
 
 const states = new Set(["active", "composing", "paused", "inactive", "gone"]);
@@ -55,6 +74,9 @@ export function parse(el: Element, time?: number): Parsed {
     state: [...el.children].find((c) => c.namespaceURI === NS.states && states.has(c.localName))?.localName,
     receiptWanted: !!one(el, "request", NS.receipts),
     receiptFor: attr(one(el, "received", NS.receipts), "id") || undefined,
+    markable: !!one(el, "markable", NS.markers),
+    displayedFor: attr(one(el, "displayed", NS.markers), "id") || undefined,
+    data: dataOf(el),
     corrects: attr(one(el, "replace", NS.correct), "id") || undefined,
     retracts: attr(retract, "id") || undefined,
     moderated: moderated ? { by: attr(moderated, "by"), reason: text(retract, "reason") ?? "" } : undefined,
