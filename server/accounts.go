@@ -175,6 +175,12 @@ func (h *Host) passwordDoc(local, password string, was accountDoc) (store.Doc, e
 // flushed before. The batch fails with store.ErrConflict when the account is
 // changed or removed meanwhile.
 func (h *Host) SetPassword(local, password string) (*store.Batch, error) {
+	return h.changeAccount(local, func(was accountDoc) (store.Doc, error) { return h.passwordDoc(local, password, was) })
+}
+
+// changeAccount returns the batch that puts what change makes of an account's
+// document in its place.
+func (h *Host) changeAccount(local string, change func(accountDoc) (store.Doc, error)) (*store.Batch, error) {
 	if !h.names.has(local) {
 		return nil, ErrUnknown
 	}
@@ -189,7 +195,7 @@ func (h *Host) SetPassword(local, password string) (*store.Batch, error) {
 	if err := json.Unmarshal(old.Data, &was); err != nil {
 		return nil, fmt.Errorf("account %s: %w", h.account(local), err)
 	}
-	doc, err := h.passwordDoc(local, password, was)
+	doc, err := change(was)
 	if err != nil {
 		return nil, err
 	}
@@ -221,28 +227,11 @@ func (h *Host) Disabled(local string) (bool, error) {
 // Disable returns the batch that disables an account, or enables it again, as
 // SetPassword does. Ending its sessions is the caller's.
 func (h *Host) Disable(local string, off bool) (*store.Batch, error) {
-	if !h.names.has(local) {
-		return nil, ErrUnknown
-	}
-	old, ok, err := h.Get(nil, local, kindAccount, "")
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, ErrUnknown
-	}
-	var a accountDoc
-	if err := json.Unmarshal(old.Data, &a); err != nil {
-		return nil, fmt.Errorf("account %s: %w", h.account(local), err)
-	}
-	a.Credentials.Disabled = off
-	data, err := json.Marshal(a)
-	if err != nil {
-		return nil, err
-	}
-	b := new(store.Batch)
-	b.PutIf(store.Doc{Key: old.Key, Data: data}, old.Version)
-	return b, nil
+	return h.changeAccount(local, func(a accountDoc) (store.Doc, error) {
+		a.Credentials.Disabled = off
+		data, err := json.Marshal(a)
+		return store.Doc{Key: h.Key(local, kindAccount, ""), Data: data}, err
+	})
 }
 
 // Remove deletes an account: nobody can log in to it any more, its data go, its
