@@ -183,6 +183,32 @@ func (m *module) Resources(t *server.Turn, s *pubsub.Service, bare stanza.JID, n
 	return list
 }
 
+// Available reports whether a contact is available: an account of this server, or
+// as far as its presence has come to the owner.
+func (m *module) Available(s *pubsub.Service, bare stanza.JID) bool {
+	if h := m.host.Server.Host(bare.Domain()); h != nil {
+		a := h.Online(bare.Local())
+		if a == nil {
+			return false
+		}
+		a.Lock()
+		defer a.Unlock()
+		for _, x := range a.Sessions() {
+			if on, _ := a.Available(x); on {
+				return true
+			}
+		}
+		return false
+	}
+	there := false
+	if a := m.host.Online(s.Local); a != nil {
+		a.Lock()
+		defer a.Unlock()
+		a.Peers(func(j stanza.JID, _ *server.Features) { there = there || j.Bare() == bare })
+	}
+	return there
+}
+
 // Views are those that extensions have registered.
 func (m *module) Views() []*pubsub.View { return m.views }
 

@@ -163,9 +163,11 @@ func TestListsAreDoneAsFarAsTheyCanBe(t *testing.T) {
 		sub := func(jid, what string) string {
 			return `<subscription jid='` + jid + `' subscription='` + what + `'/>`
 		}
-		fails(own("set", `<subscriptions node='`+tune+`'>`+sub("a@b", "subscribed")+sub("c@d", "unconfigured")+`<subscription jid='e@f'/></subscriptions>`), "subscriptions", sub("c@d", "none"))
+		// Nobody is subscribed who did not ask.
+		fails(own("set", `<subscriptions node='`+tune+`'>`+sub("hamlet@localhost", "subscribed")+sub("a@b", "subscribed")+sub("c@d", "unconfigured")+`<subscription jid='e@f'/></subscriptions>`),
+			"subscriptions", sub("a@b", "none")+sub("c@d", "none"))
 		c.Send(own("get", `<subscriptions node='`+tune+`'/>`))
-		c.Expect(`<iq type='result' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><subscriptions node='` + tune + `'>` + sub("a@b", "subscribed") + `</subscriptions></pubsub></iq>`)
+		c.Expect(`<iq type='result' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><subscriptions node='` + tune + `'>` + sub("hamlet@localhost", "subscribed") + `</subscriptions></pubsub></iq>`)
 	})
 }
 

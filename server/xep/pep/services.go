@@ -76,7 +76,7 @@ func (m *module) fresh(local string) (*pubsub.Service, error) {
 	c := &m.host.Server.Config
 	return &pubsub.Service{
 		Host: m.host, JID: jid, Self: server.NewOrigin(jid), Local: local, Policy: m,
-		Limits: pubsub.Limits{Nodes: c.PubSubNodes, Items: c.PubSubItems, Bytes: c.PubSubBytes, Payload: c.PubSubItem, People: maxPeople},
+		Limits: pubsub.Limits{Nodes: c.PubSubNodes, Items: c.PubSubItems, Bytes: c.PubSubBytes, Payload: c.PubSubItem, People: maxPeople, Subscribers: 1000},
 	}, nil
 }
 

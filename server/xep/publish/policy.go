@@ -34,6 +34,9 @@ func (m *module) Resources(*server.Turn, *pubsub.Service, stanza.JID, string) []
 // Named is nobody: who publishes is said in the item.
 func (m *module) Named(*server.Session) bool { return false }
 
+// Available is not known.
+func (m *module) Available(*pubsub.Service, stanza.JID) bool { return false }
+
 // Owners are those by affiliation.
 func (m *module) Owners(_ *pubsub.Service, owners []stanza.JID) []stanza.JID { return owners }
 

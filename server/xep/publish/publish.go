@@ -17,12 +17,16 @@ const prefix = "pubsub"
 
 // Bounds on the service of a domain as a whole.
 const (
-	maxNodes  = 10_000
-	maxItems  = 200_000
-	maxBytes  = 1 << 30
-	maxOwned  = 100     // nodes of one account
-	maxPeople = 200_000 // subscriptions and affiliations
+	maxNodes       = 10_000
+	maxItems       = 200_000
+	maxBytes       = 1 << 30
+	maxOwned       = 100     // nodes of one account
+	maxSubscribers = 5000    // of one node
+	maxPeople      = 200_000 // subscriptions and affiliations
 )
+
+// share is what the nodes that one account has made may hold of that.
+var share = pubsub.Share{Items: 20_000, Bytes: 20 << 20}
 
 type module struct {
 	host *server.Host
@@ -70,7 +74,7 @@ func (m *module) service(t *server.Turn) (*pubsub.Service, error) {
 	}
 	s := &pubsub.Service{
 		Host: m.host, JID: m.jid, Self: server.NewOrigin(m.jid), Policy: m, Shared: true,
-		Limits: pubsub.Limits{Nodes: maxNodes, Owned: maxOwned, Items: maxItems, Bytes: maxBytes, People: maxPeople, Payload: m.host.Server.Config.PubSubItem},
+		Limits: pubsub.Limits{Nodes: maxNodes, Owned: maxOwned, Items: maxItems, Bytes: maxBytes, Share: share, People: maxPeople, Subscribers: maxSubscribers, Payload: m.host.Server.Config.PubSubItem},
 	}
 	if err := s.Load(); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -108,10 +109,20 @@ func TestNodesOutliveARestartAndNotTheirOwner(t *testing.T) {
 		}
 		c := srv.Login(t, "hamlet@localhost/denmark")
 		done(c, request("set", "", `<publish node='musings'>`+item+`</publish>`))
+		other := srv.Login(t, "ophelia@localhost/x")
+		for _, jid := range []string{"ophelia@localhost", "ophelia@localhost/z", "ophelia@localhost/y"} {
+			done(other, request("set", "", `<subscribe node='musings' jid='`+jid+`'/>`))
+		}
+		done(other, request("set", "", `<unsubscribe node='musings' jid='ophelia@localhost/z'/>`))
 		srv.Close()
 		srv = servertest.New(t, opts)
 		c = srv.Login(t, "hamlet@localhost/denmark")
-		other := srv.Login(t, "ophelia@localhost/x")
+		other = srv.Login(t, "ophelia@localhost/x")
+		sub := func(jid string) string {
+			return `<subscription node='musings' jid='` + jid + `' subscription='subscribed'/>`
+		}
+		other.Send(request("get", "", `<subscriptions/>`))
+		other.Expect(`<iq type='result' id='q'><pubsub xmlns='` + ns + `'><subscriptions>` + sub("ophelia@localhost") + sub("ophelia@localhost/y") + `</subscriptions></pubsub></iq>`)
 		other.Send(request("get", "", `<items node='musings'/>`))
 		other.Expect(`<iq type='result' id='q'/>`)
 		c.Send(`<iq type='set' id='r'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
@@ -123,5 +134,51 @@ func TestNodesOutliveARestartAndNotTheirOwner(t *testing.T) {
 		synctest.Wait()
 		refused(t, other, request("get", "", `<items node='musings'/>`), "item-not-found", "")
 		done(other, request("set", "", `<create node='musings'/>`))
+		other.Send(request("get", "", `<subscriptions/>`)) // those of the node that went went along
+		other.Expect(`<iq type='result' id='q'><pubsub xmlns='` + ns + `'><subscriptions/></pubsub></iq>`)
 	})
+}
+
+// What has no meaning without contacts is not offered, nor taken.
+func TestAServiceForAllKnowsNoContacts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t)
+		c := srv.Login(t, "hamlet@localhost/denmark")
+		c.Send(request("get", "#owner", `<default/>`))
+		got := c.Next()
+		for _, field := range []string{"roster_groups_allowed", "presence_based_delivery", "<value>presence<", "<value>roster<"} {
+			if strings.Contains(got, field) {
+				t.Errorf("%s in %s", field, got)
+			}
+		}
+		for _, x := range [][2]string{{"access_model", "roster"}, {"presence_based_delivery", "1"}} {
+			refused(t, c, request("set", "", `<create node='n'/><configure>`+config(x[0], x[1])+`</configure>`), "not-acceptable", "")
+		}
+	})
+}
+
+// BenchmarkEvents publishes at a node with a thousand subscribers.
+func BenchmarkEvents(b *testing.B) {
+	srv, err := servertest.Start(servertest.Options{}, b.Output())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(srv.Close)
+	hamlet := srv.Login(b, "hamlet@localhost/denmark")
+	done(hamlet, request("set", "", `<create node='musings'/><configure>`+config("send_last_published_item", "never")+`</configure>`))
+	for i := range 50 {
+		c := srv.Login(b, fmt.Sprintf("reader%d@localhost/x", i))
+		for j := range 20 {
+			done(c, request("set", "", fmt.Sprintf(`<subscribe node='musings' jid='reader%d@localhost/%d'/>`, i, j)))
+		}
+		c.Close()
+	}
+	done(hamlet, request("set", "", `<subscribe node='musings' jid='hamlet@localhost/denmark'/>`))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		hamlet.Send(request("set", "", `<publish node='musings'>`+item+`</publish>`))
+		hamlet.ExpectAll(`<iq type='result' id='q'/>`, `<message from='pubsub.localhost'/>`) // after all that was told before
+	}
+	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "events/s")
 }

@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"natter/server"
+	"natter/server/store"
 	"natter/server/xep/forms"
 	"natter/stanza"
 )
@@ -66,7 +67,7 @@ func (s *Service) SendPending(who Asker, to stanza.JID, node string) error {
 		return err
 	}
 	list := n.pending()
-	s.append(func(t *server.Turn) {
+	s.append(0, func(t *server.Turn) {
 		for _, j := range list {
 			s.sendRequest(t, to, n.name, j)
 		}
@@ -124,7 +125,7 @@ func (s *Service) Decision(t *server.Turn, who Asker, st *stanza.Stanza) bool {
 		state = stateSubscribed
 	}
 	s.setSubscription(n, j, state)
-	if err := s.storeSubscriptions(t, n, who.JID, []stanza.JID{j}, func(*server.Turn, error) {}); err != server.Pending {
+	if err := s.storeSubscriptions(t, new(store.Batch), n, who.JID, []stanza.JID{j}, func(*server.Turn, error) {}); err != server.Pending {
 		s.Host.Server.Log.Warn("subscription not stored", "service", s.JID.String(), "err", err)
 	}
 	return true

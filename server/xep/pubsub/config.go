@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -282,6 +283,9 @@ func (c *Config) read(f *forms.Form) error {
 
 // has checks that the service has the node's access model (§8.1.3, §8.2.5).
 func (s *Service) has(c *Config) error {
+	if s.Shared && c.Present {
+		return stanza.NotAcceptable("nobody's presence is known here")
+	}
 	if s.Shared && (c.Access == "presence" || c.Access == "roster") {
 		return with(stanza.NotAcceptable("there are no contacts here; have the node open, authorize or whitelist"), "unsupported-access-model", "")
 	}
@@ -290,9 +294,24 @@ func (s *Service) has(c *Config) error {
 
 func errUnknownField(name string) error { return fmt.Errorf("there is no field %q", name) }
 
-// form returns the configuration as a form of the given type: "form" for the owner
-// to fill in, "result" for those who are told of it, who do not learn how the owner
-// has sorted them.
+// form returns a configuration as a form of the given type: "form" for the owner to
+// fill in, "result" for those who are told of it, who do not learn how the owner has
+// sorted them. A service for all has neither contacts nor presence.
+func (s *Service) form(c *Config, typ string) *forms.Form {
+	f := c.form(typ)
+	if !s.Shared {
+		return f
+	}
+	f.Fields = slices.DeleteFunc(f.Fields, func(d forms.Field) bool {
+		return d.Var == "pubsub#roster_groups_allowed" || d.Var == "pubsub#presence_based_delivery"
+	})
+	if d := f.Field("pubsub#access_model"); d != nil {
+		d.Options = slices.DeleteFunc(d.Options, func(o forms.Option) bool { return o.Value == "presence" || o.Value == "roster" })
+	}
+	return f
+}
+
+// form is Service.form for a person's nodes.
 func (c *Config) form(typ string) *forms.Form {
 	f := forms.New(typ, formConfig)
 	for i := range settings {

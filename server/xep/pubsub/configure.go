@@ -19,7 +19,7 @@ func (r *request) configuration() error {
 		return err
 	}
 	b := stanza.AppendOpen(nil, "configure", "node", r.node)
-	b = config.form("form").AppendTo(b)
+	b = s.form(&config, "form").AppendTo(b)
 	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "configure")))
 	return nil
 }
@@ -30,12 +30,13 @@ func (r *request) defaultConfiguration() error {
 	if !r.who.Creates {
 		return forbidden()
 	}
-	config := r.s.Policy.Default("")
+	s := r.s
+	config := s.Policy.Default("")
 	if typ, ok := r.Stanza.ChildAttr(r.el, "type"); ok && typ != "leaf" {
 		return unsupported("collections", "there are no other nodes than leaves")
 	}
 	b := stanza.AppendOpen(nil, "default")
-	b = config.form("form").AppendTo(b)
+	b = s.form(&config, "form").AppendTo(b)
 	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "default")))
 	return nil
 }

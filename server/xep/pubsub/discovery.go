@@ -53,9 +53,6 @@ func (s *Service) AppendNodes(b []byte, who Asker) []byte {
 	return b
 }
 
-// maxListed bounds the items that are listed of a node.
-const maxListed = 1000
-
 // NodeItems returns a disco item for each item of a node (§5.5), of the most recent
 // ones where there are many; nil where who may not read it.
 func (s *Service) NodeItems(who Asker, node string) []byte {

@@ -20,10 +20,15 @@ func (s *Service) expire(n *node) {
 	if len(n.items) == count {
 		return
 	}
-	s.append(func(t *server.Turn) {
+	s.clean(b)
+}
+
+// clean has deleted in the store what is gone in memory, when there is time: what is
+// not is gone again when the service is loaded. The service must be locked.
+func (s *Service) clean(b *store.Batch) {
+	s.append(0, func(t *server.Turn) {
 		if err := t.Commit(b, nil); err != nil {
-			// It is due again when the service is loaded.
-			s.Host.Server.Log.Warn("items past their time not deleted", "service", s.JID.String(), "err", err)
+			s.Host.Server.Log.Warn("what is over stays in the store", "service", s.JID.String(), "err", err)
 		}
 	})
 }

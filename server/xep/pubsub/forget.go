@@ -24,15 +24,15 @@ func (s *Service) Forget(b *store.Batch, jid stanza.JID) error {
 			for len(n.items) > 0 {
 				s.drop(b, n, len(n.items)-1)
 			}
-			b.Delete(s.Host.Key(s.Local, kindNode, n.name))
-			delete(s.nodes, n.name)
+			s.remove(b, n)
 			changed = true
 			continue
 		}
 		for j := range n.subscriptions {
 			if j.Bare() == jid {
 				n.subscribe(j, nil)
-				was = true
+				b.Delete(s.subscriptionKey(n.name, j))
+				changed = true
 			}
 		}
 		if !was {

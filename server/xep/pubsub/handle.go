@@ -114,7 +114,7 @@ func (s *Service) enter() error {
 	case s.gone:
 		s.mu.Unlock()
 		return ErrGone
-	case len(s.outbox) >= maxOutbox:
+	case len(s.outbox) >= maxOutbox || s.waiting >= maxWaiting:
 		s.mu.Unlock()
 		return stanza.ResourceConstraint("too many changes wait for being told; try again later")
 	}

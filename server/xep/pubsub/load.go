@@ -8,16 +8,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"natter/server"
 	"natter/server/store"
 	"natter/stanza"
 )
 
-// Kinds of documents: a node under its name, an item under what itemKey makes.
+// Kinds of documents: a node under its name, an item under what itemKey makes, a
+// subscription under node and address.
 const (
-	kindNode = "pubsub-node"
-	kindItem = "pubsub-item"
+	kindNode         = "pubsub-node"
+	kindItem         = "pubsub-item"
+	kindSubscription = "pubsub-sub"
 )
 
 // sep parts a key; XML can't hold it.
@@ -46,12 +49,11 @@ type entry struct {
 
 // nodeDoc is a node in the store.
 type nodeDoc struct {
-	Config        Config
-	Affiliations  map[string]Affiliation   `json:",omitempty"`
-	Since         map[string]uint64        `json:",omitempty"`
-	Subscriptions map[string]*subscription `json:",omitempty"`
-	Created       uint64
-	Creator       string `json:",omitempty"`
+	Config       Config
+	Affiliations map[string]Affiliation `json:",omitempty"`
+	Since        map[string]uint64      `json:",omitempty"`
+	Created      uint64
+	Creator      string `json:",omitempty"`
 }
 
 // itemKey is the key of an item's document. All that has to be known of an item
@@ -98,6 +100,9 @@ func (s *Service) Load() error {
 	if len(s.nodes) == 0 {
 		return nil
 	}
+	if err := s.loadSubscriptions(ctx); err != nil {
+		return err
+	}
 	for after := ""; ; {
 		keys, err := srv.Store.Keys(ctx, s.Host.Name, s.Local, kindItem, "", after, store.MaxPage)
 		if err != nil {
@@ -108,13 +113,56 @@ func (s *Service) Load() error {
 			name, e, ok := entryOf(k)
 			if n := s.nodes[name]; ok && n != nil {
 				n.items = append(n.items, e)
-				s.count(1, e.size)
+				s.count(n, &e, 1)
 			}
 		}
 		if len(keys) < store.MaxPage {
 			return nil
 		}
 	}
+}
+
+// loadSubscriptions reads the subscriptions of all nodes. Those that are over, and
+// those of accounts that are no more, are left out, and deleted.
+func (s *Service) loadSubscriptions(ctx context.Context) error {
+	now := time.Now()
+	over := new(store.Batch)
+	for after := ""; ; {
+		docs, err := s.Host.Server.Store.List(ctx, s.Host.Name, s.Local, kindSubscription, "", after, store.MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, d := range docs {
+			after = d.Key.Key
+			name, text, _ := strings.Cut(d.Key.Key, sep)
+			j, bad := stanza.ParseJID(text)
+			n, sub := s.nodes[name], new(subscription)
+			if bad == nil && n != nil {
+				if err := json.Unmarshal(d.Data, sub); err != nil {
+					return fmt.Errorf("subscription %q at %s: %w", d.Key.Key, s.JID, err)
+				}
+				same, err := s.sameSince(j, sub.Since)
+				if err != nil {
+					return err
+				}
+				if same && !sub.over(now) {
+					if n.subscriptions == nil {
+						n.subscriptions = make(map[stanza.JID]*subscription)
+					}
+					n.subscriptions[j] = sub
+					continue
+				}
+			}
+			over.Delete(d.Key)
+		}
+		if len(docs) < store.MaxPage {
+			break
+		}
+	}
+	if !over.Empty() {
+		s.clean(over)
+	}
+	return nil
 }
 
 // nodeOf reads a node. What was for accounts of this server that are no more is left
@@ -147,20 +195,6 @@ func (s *Service) nodeOf(d store.Doc) (*node, error) {
 			n.affiliations[j], n.since[j] = a, v.Since[text]
 		}
 	}
-	n.subscriptions = make(map[stanza.JID]*subscription, len(v.Subscriptions))
-	for text, sub := range v.Subscriptions {
-		j, err := stanza.ParseJID(text)
-		if err != nil || sub == nil {
-			continue
-		}
-		there, err := s.sameSince(j, sub.Since)
-		if err != nil {
-			return nil, err
-		}
-		if there {
-			n.subscriptions[j] = sub
-		}
-	}
 	return n, nil
 }
 
@@ -178,7 +212,7 @@ func (s *Service) sameSince(j stanza.JID, since uint64) (bool, error) {
 	return born <= since, err
 }
 
-// put adds to b what keeps the node's configuration, affiliations, subscriptions.
+// put adds to b what keeps the node's configuration and affiliations.
 func (s *Service) put(b *store.Batch, n *node) error {
 	v := nodeDoc{Config: n.config, Created: n.created, Creator: n.creator.String()}
 	for j, a := range n.affiliations {
@@ -193,12 +227,6 @@ func (s *Service) put(b *store.Batch, n *node) error {
 			v.Since[j.String()] = since
 		}
 	}
-	for j, sub := range n.subscriptions {
-		if v.Subscriptions == nil {
-			v.Subscriptions = make(map[string]*subscription)
-		}
-		v.Subscriptions[j.String()] = sub
-	}
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -211,13 +239,29 @@ func (s *Service) itemDoc(node string, e *entry) store.Key {
 	return s.Host.Key(s.Local, kindItem, itemKey(node, e))
 }
 
-// count counts items in, or with a negative n out; size is that of all of them.
-func (s *Service) count(n, size int) {
-	s.items += n
-	if n < 0 {
-		size = -size
+// weight is what an item of a node takes.
+func (e *entry) weight(node string) int64 {
+	return int64(e.size+len(e.id)+len(e.publisher)+len(node)) + overhead
+}
+
+// count counts an item in, or with a sign of -1 out.
+func (s *Service) count(n *node, e *entry, sign int) {
+	bytes := int64(sign) * e.weight(n.name)
+	s.items += sign
+	s.bytes += bytes
+	if s.Limits.Share == (Share{}) {
+		return
 	}
-	s.bytes += int64(size) + int64(n)*overhead
+	if s.shares == nil {
+		s.shares = make(map[stanza.JID]Share)
+	}
+	of := s.shares[n.creator]
+	of.Items += sign
+	of.Bytes += bytes
+	s.shares[n.creator] = of
+	if of.Items == 0 {
+		delete(s.shares, n.creator)
+	}
 }
 
 // find returns an item's place in the node, -1 without; n may be nil.
@@ -237,7 +281,7 @@ func (n *node) find(id string) int {
 func (s *Service) drop(b *store.Batch, n *node, i int) {
 	e := n.items[i]
 	b.Delete(s.itemDoc(n.name, &e))
-	s.count(-1, e.size)
+	s.count(n, &e, -1)
 	if i == len(n.items)-1 {
 		n.last = nil
 	}

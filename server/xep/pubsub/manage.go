@@ -80,7 +80,7 @@ func (r *request) wishes(name string) ([]wish, error) {
 		if err != nil {
 			return nil, stanza.JIDMalformed("an address in the list is not one")
 		}
-		if len(list) == maxSubscriptions {
+		if len(list) == maxListed {
 			return nil, stanza.PolicyViolation("the list is too long")
 		}
 		w := wish{jid: j}
@@ -153,7 +153,11 @@ func (r *request) setAffiliations() error {
 			changed = append(changed, s.follows(n, j, a)...)
 		}
 	}
-	return s.storeSubscriptions(r.Turn, n, r.who.JID, changed, r.granted("affiliations", refused))
+	b := new(store.Batch)
+	if err := s.put(b, n); err != nil {
+		return err
+	}
+	return s.storeSubscriptions(r.Turn, b, n, r.who.JID, changed, r.granted("affiliations", refused))
 }
 
 // moves reports whether an entity can go from one affiliation to another (§4.1). A
@@ -240,7 +244,8 @@ func (r *request) setSubscriptions() error {
 		return err
 	}
 	defer s.mu.Unlock()
-	n.prune(time.Now())
+	b := new(store.Batch)
+	s.prune(b, n)
 	var refused []byte
 	var changed []stanza.JID
 	for _, w := range list {
@@ -249,8 +254,8 @@ func (r *request) setSubscriptions() error {
 		}
 		was := n.subscriptions[w.jid]
 		bad := w.value != stateSubscribed && w.value != statePending && w.value != "none"
-		if !bad && was == nil && w.value != "none" {
-			bad = s.space(n, w.jid) != nil
+		if !bad && was == nil && w.value != "none" { // nobody is subscribed who did not ask
+			bad = w.jid.Bare() != r.who.JID.Bare() || s.space(n, w.jid) != nil
 		}
 		if bad {
 			state := "none"
@@ -264,7 +269,7 @@ func (r *request) setSubscriptions() error {
 			changed = append(changed, w.jid)
 		}
 	}
-	return s.storeSubscriptions(r.Turn, n, r.who.JID, changed, r.granted("subscriptions", refused))
+	return s.storeSubscriptions(r.Turn, b, n, r.who.JID, changed, r.granted("subscriptions", refused))
 }
 
 // setSubscription sets a subscription's state; it reports whether it is another.
@@ -286,12 +291,13 @@ func (s *Service) setSubscription(n *node, j stanza.JID, state string) bool {
 	return true
 }
 
-// storeSubscriptions commits changed subscriptions and tells those concerned
-// (§12.12).
-func (s *Service) storeSubscriptions(t *server.Turn, n *node, by stanza.JID, changed []stanza.JID, then func(*server.Turn, error)) error {
-	b := new(store.Batch)
-	if err := s.put(b, n); err != nil {
-		return err
+// storeSubscriptions commits changed subscriptions, and what else is in b, and tells
+// those concerned (§12.14).
+func (s *Service) storeSubscriptions(t *server.Turn, b *store.Batch, n *node, by stanza.JID, changed []stanza.JID, then func(*server.Turn, error)) error {
+	for _, j := range changed {
+		if err := s.putSubscription(b, n, j); err != nil {
+			return err
+		}
 	}
 	c := s.change(n, by)
 	err := s.commit(t, b, func(t *server.Turn, err error) {

@@ -18,10 +18,14 @@ func (s *Service) send(context.Context) {
 			s.mu.Unlock()
 			return
 		}
-		fn := s.outbox[0]
+		next := s.outbox[0]
+		s.outbox[0] = errand{}
 		s.outbox = s.outbox[1:]
 		s.mu.Unlock()
-		s.Host.Server.Do(fn)
+		s.Host.Server.Do(next.do)
+		s.mu.Lock()
+		s.waiting -= next.size
+		s.mu.Unlock()
 	}
 }
 
@@ -71,8 +75,7 @@ func (s *Service) each(t *server.Turn, c *Change, fn func(to stanza.JID, who *As
 			tell(who.JID, &who)
 		}
 	})
-	for _, j := range sortedJIDs(c.subscriptions) {
-		sub := c.subscriptions[j]
+	for j, sub := range c.subscriptions {
 		waits := c.Deleted && sub.State == statePending // hears of that (§8.4.2)
 		if sub.Mute || !waits && !sub.inForce(r.now) {
 			continue
@@ -97,7 +100,7 @@ func (s *Service) addresses(t *server.Turn, c *Change, j stanza.JID) []stanza.JI
 	if list := s.Policy.Resources(t, s, j, c.Node); len(list) > 0 {
 		return list
 	}
-	if c.Config.Present {
+	if c.Config.Present && !s.Policy.Available(s, j) {
 		return nil
 	}
 	return []stanza.JID{j}
@@ -120,7 +123,7 @@ func (s *Service) event(c *Change) []byte {
 			return stanza.AppendEmpty(nil, "configuration", "node", c.Node)
 		}
 		b := stanza.AppendOpen(nil, "configuration", "node", c.Node)
-		b = c.Config.form("result").AppendTo(b)
+		b = s.form(&c.Config, "result").AppendTo(b)
 		return stanza.AppendClose(b, "configuration")
 	}
 	if len(c.Published)+len(c.Retracted) == 0 && (c.Config.Persist || c.Config.Payloads) {

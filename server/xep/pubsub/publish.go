@@ -183,7 +183,7 @@ func (s *Service) prepare(who *Asker, p *Publication) (*node, *store.Batch, erro
 			}
 		}
 	}
-	if err := s.suits(&config, n, p); err != nil {
+	if err := s.suits(&config, n, who, p); err != nil {
 		return nil, nil, err
 	}
 	if n == nil {
@@ -201,7 +201,8 @@ func unmet(err error) error {
 }
 
 // suits checks that items are such as the node's configuration asks for (§7.1.3).
-func (s *Service) suits(c *Config, n *node, p *Publication) error {
+func (s *Service) suits(c *Config, n *node, who *Asker, p *Publication) error {
+	publisher := s.credit(who.JID)
 	most := s.Limits.Payload
 	if c.MaxPayload > 0 {
 		most = min(most, c.MaxPayload)
@@ -220,9 +221,10 @@ func (s *Service) suits(c *Config, n *node, p *Publication) error {
 		case len(item.Payload) > most:
 			return with(stanza.NotAcceptable("the payload is too large"), "payload-too-big", "")
 		}
-		grow += int64(len(item.Payload))
+		e := entry{id: item.ID, size: len(item.Payload), publisher: publisher}
+		grow += e.weight(p.Node)
 		if i := n.find(item.ID); i >= 0 {
-			grow -= int64(n.items[i].size)
+			grow -= n.items[i].weight(p.Node)
 		} else {
 			fresh++
 		}
@@ -240,8 +242,13 @@ func (s *Service) suits(c *Config, n *node, p *Publication) error {
 	for n != nil && fresh > 0 && len(n.items)+fresh > room { // the oldest make room
 		fresh--
 	}
-	grow += int64(fresh) * overhead
-	if s.items+fresh > s.Limits.Items && fresh > 0 || s.bytes+grow > s.Limits.Bytes && grow > 0 {
+	share, creator := s.Limits.Share, who.JID.Bare()
+	if n != nil {
+		creator = n.creator
+	}
+	of := s.shares[creator]
+	if s.items+fresh > s.Limits.Items && fresh > 0 || s.bytes+grow > s.Limits.Bytes && grow > 0 ||
+		share != (Share{}) && (of.Items+fresh > share.Items && fresh > 0 || of.Bytes+grow > share.Bytes && grow > 0) {
 		return stanza.ResourceConstraint("there is no more room for items; delete some")
 	}
 	return nil
@@ -249,10 +256,23 @@ func (s *Service) suits(c *Config, n *node, p *Publication) error {
 
 // room is how many items a node may hold.
 func (s *Service) room(c *Config) int {
-	if c.MaxItems == Max {
-		return s.Limits.Items
+	most := s.Limits.Items
+	if s.Limits.Share.Items > 0 {
+		most = min(most, s.Limits.Share.Items)
 	}
-	return min(c.MaxItems, s.Limits.Items)
+	if c.MaxItems == Max {
+		return most
+	}
+	return min(c.MaxItems, most)
+}
+
+// credit is the publisher of an item as it is kept: "" for a person at their own
+// nodes.
+func (s *Service) credit(publisher stanza.JID) string {
+	if j := publisher.Bare(); j != s.JID {
+		return j.String()
+	}
+	return ""
 }
 
 // add keeps an item in the place of one with its id, and returns those that had
@@ -265,16 +285,13 @@ func (s *Service) add(b *store.Batch, n *node, item *Item) (out []string) {
 		out = append(out, n.items[0].id)
 		s.drop(b, n, 0)
 	}
-	e := entry{id: item.ID, seq: s.Host.Server.Store.NextID(), size: len(item.Payload)}
-	if item.Publisher != s.JID {
-		e.publisher = item.Publisher.String()
-	}
+	e := entry{id: item.ID, seq: s.Host.Server.Store.NextID(), size: len(item.Payload), publisher: s.credit(item.Publisher)}
 	n.items = append(n.items, e)
 	n.last = nil
 	if len(item.Payload) <= maxLast {
 		n.last = item
 	}
-	s.count(1, e.size)
+	s.count(n, &e, 1)
 	b.Put(store.Doc{Key: s.itemDoc(n.name, &e), Data: item.Payload})
 	return out
 }

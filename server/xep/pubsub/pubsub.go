@@ -32,20 +32,30 @@ type Limits struct {
 	Items   int   // items of all nodes together, and of one
 	Bytes   int64 // what all items take, with an overhead for each
 	Payload int   // bytes of one item
+	Share   Share // … and of the nodes that one entity has made; zero for no bound
 	People  int   // subscriptions and affiliations of all nodes together
+	// Subscribers bounds the subscriptions of one node.
+	Subscribers int
 }
 
-// overhead is what an item counts beyond its payload, so that many small ones are
-// bounded too.
+// Share is how many items there are in nodes and what they take.
+type Share struct {
+	Items int
+	Bytes int64
+}
+
+// overhead is what an item counts beyond its payload and names, so that many small
+// ones are bounded too.
 const overhead = 256
 
 // Bounds within one node, and on what is on its way to subscribers.
 const (
-	maxSubscriptions = 1000
-	maxOfOne         = 20 // … of one account's addresses
-	maxAffiliations  = 1000
-	maxID            = 1023 // bytes of the name of a node or an item
-	maxOutbox        = 1000 // changes
+	maxOfOne        = 20   // subscriptions of one account's addresses
+	maxListed       = 1000 // entries of a list that is changed, and items that are listed
+	maxAffiliations = 1000
+	maxID           = 1023    // bytes of the name of a node or an item
+	maxOutbox       = 1000    // changes
+	maxWaiting      = 8 << 20 // bytes of what was published by these
 )
 
 // Service is the nodes of one address. Use it under its lock, which ranks between
@@ -63,9 +73,11 @@ type Service struct {
 	nodes   map[string]*node
 	items   int
 	bytes   int64
-	pending int  // changes on their way to the store
-	gone    bool // given up: load it anew
-	outbox  []func(*server.Turn)
+	shares  map[stanza.JID]Share // of who has made nodes, where that is bounded
+	pending int                  // changes on their way to the store
+	gone    bool                 // given up: load it anew
+	outbox  []errand
+	waiting int  // bytes that the outbox holds
 	sending bool // somebody empties the outbox
 }
 
@@ -81,6 +93,9 @@ type Policy interface {
 	// Resources returns the available resources of a subscribed bare JID that want
 	// a node's events.
 	Resources(t *server.Turn, s *Service, bare stanza.JID, node string) []stanza.JID
+	// Available reports whether a bare JID is known to be available; it is asked where
+	// a person's nodes are configured to tell nobody else (XEP-0060 §12.6).
+	Available(s *Service, bare stanza.JID) bool
 	// Owners are who is asked to approve subscriptions of a node whose owners by
 	// affiliation are those given.
 	Owners(s *Service, owners []stanza.JID) []stanza.JID
@@ -218,7 +233,13 @@ func (s *Service) people() (count int) {
 // changed has a durable change told: to the policy and to those who subscribed. It
 // is called on the committer's goroutine, in order.
 func (s *Service) changed(c *Change) {
-	s.later(func(t *server.Turn) {
+	size := 0
+	for i := range c.Published {
+		size += len(c.Published[i].Payload)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.append(size, func(t *server.Turn) {
 		s.Policy.Changed(t, s, c)
 		if c.Notify {
 			s.notify(t, c)
@@ -230,17 +251,24 @@ func (s *Service) changed(c *Change) {
 	})
 }
 
+// errand is what is to be done after a change, and how many bytes it holds.
+type errand struct {
+	do   func(*server.Turn)
+	size int
+}
+
 // later runs fn after what was given to it before, on a goroutine that may read
 // the store.
 func (s *Service) later(fn func(*server.Turn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.append(fn)
+	s.append(0, fn)
 }
 
-// append is later with the service locked.
-func (s *Service) append(fn func(*server.Turn)) {
-	s.outbox = append(s.outbox, fn)
+// append is later with the service locked, for what holds so many bytes.
+func (s *Service) append(size int, fn func(*server.Turn)) {
+	s.outbox = append(s.outbox, errand{fn, size})
+	s.waiting += size
 	if !s.sending {
 		s.sending = true
 		s.Host.Server.Go(s.send)

@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"natter/server"
+	"natter/server/store"
 	"natter/stanza"
 )
 
@@ -45,7 +46,7 @@ func (s *Service) closed(t *server.Turn, name string, of func(stanza.JID) bool) 
 			changed = append(changed, j)
 		}
 	}
-	if err := s.storeSubscriptions(t, n, s.JID, changed, func(*server.Turn, error) {}); err != server.Pending {
+	if err := s.storeSubscriptions(t, new(store.Batch), n, s.JID, changed, func(*server.Turn, error) {}); err != server.Pending {
 		s.Host.Server.Log.Warn("lost subscriptions not stored", "service", s.JID.String(), "err", err)
 	}
 }

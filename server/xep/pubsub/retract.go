@@ -143,9 +143,17 @@ func (r *request) delete() error {
 		c.Retracted = append(c.Retracted, n.items[len(n.items)-1].id)
 		s.drop(b, n, len(n.items)-1)
 	}
+	s.remove(b, n)
+	return r.finish(b, c)
+}
+
+// remove takes out a node that has no items any more.
+func (s *Service) remove(b *store.Batch, n *node) {
+	for j := range n.subscriptions {
+		b.Delete(s.subscriptionKey(n.name, j))
+	}
 	b.Delete(s.Host.Key(s.Local, kindNode, n.name))
 	delete(s.nodes, n.name)
-	return r.finish(b, c)
 }
 
 // finish commits a change and answers with an empty result.

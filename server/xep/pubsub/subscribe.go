@@ -80,7 +80,7 @@ func (r *request) subscribe() error {
 	}
 	n.subscribe(j, sub)
 	b := new(store.Batch)
-	if err := s.put(b, n); err != nil {
+	if err := s.putSubscription(b, n, j); err != nil {
 		return err
 	}
 	change := s.change(n, r.who.JID)
@@ -163,7 +163,7 @@ func (r *request) unsubscribe() error {
 	defer s.mu.Unlock()
 	n.subscribe(j, nil)
 	b := new(store.Batch)
-	if err := s.put(b, n); err != nil {
+	if err := s.putSubscription(b, n, j); err != nil {
 		return err
 	}
 	c := s.change(n, r.who.JID)
@@ -226,7 +226,7 @@ func (r *request) setOptions() error {
 	}
 	n.subscribe(j, &now)
 	b := new(store.Batch)
-	if err := s.put(b, n); err != nil {
+	if err := s.putSubscription(b, n, j); err != nil {
 		return err
 	}
 	if err := s.commit(r.Turn, b, done(r.Keep())); err != nil {
@@ -239,15 +239,14 @@ func (r *request) setOptions() error {
 func (r *request) subscriptions() error {
 	s := r.s
 	b := stanza.AppendOpen(nil, "subscriptions", "node", r.node)
-	base := s.base(r.node)
+	base, now := s.base(r.node), time.Now()
 	s.mu.Lock()
 	for _, n := range s.sorted() {
 		if base != "" && n.name != base {
 			continue // a node that is not there is one without subscriptions
 		}
-		n.prune(time.Now())
 		for _, j := range sortedJIDs(n.subscriptions) {
-			if j.Bare() == r.who.JID.Bare() {
+			if j.Bare() == r.who.JID.Bare() && !n.subscriptions[j].over(now) {
 				b = appendSubscription(b, n.name, j, n.subscriptions[j])
 			}
 		}

@@ -1,9 +1,11 @@
 package pubsub
 
 import (
+	"encoding/json"
 	"maps"
 	"time"
 
+	"natter/server/store"
 	"natter/server/xep/forms"
 	"natter/stanza"
 )
@@ -47,16 +49,35 @@ func (n *node) subscribe(j stanza.JID, sub *subscription) {
 	n.subscriptions = now
 }
 
-// prune takes out the subscriptions whose leases have ended.
-func (n *node) prune(now time.Time) {
+// prune takes out the subscriptions whose leases have ended, of the store by b.
+func (s *Service) prune(b *store.Batch, n *node) {
+	now := time.Now()
 	for j, sub := range n.subscriptions {
 		if sub.over(now) {
 			n.subscribe(j, nil)
+			b.Delete(s.subscriptionKey(n.name, j))
 		}
 	}
 }
 
-// room says why nobody can subscribe to the node for lack of room, or not this
+func (s *Service) subscriptionKey(node string, j stanza.JID) store.Key {
+	return s.Host.Key(s.Local, kindSubscription, node+sep+j.String())
+}
+
+// putSubscription adds to b what keeps an address's subscription as it is now, or
+// that there is none.
+func (s *Service) putSubscription(b *store.Batch, n *node, j stanza.JID) error {
+	sub := n.subscriptions[j]
+	if sub == nil {
+		b.Delete(s.subscriptionKey(n.name, j))
+		return nil
+	}
+	data, err := json.Marshal(sub)
+	b.Put(store.Doc{Key: s.subscriptionKey(n.name, j), Data: data})
+	return err
+}
+
+// space says why nobody can subscribe to the node for lack of room, or not this
 // address, nil where it can (§6.1.3.9).
 func (s *Service) space(n *node, j stanza.JID) error {
 	ofOne := 0
@@ -65,7 +86,7 @@ func (s *Service) space(n *node, j stanza.JID) error {
 			ofOne++
 		}
 	}
-	if ofOne >= maxOfOne || len(n.subscriptions) >= maxSubscriptions || s.people() >= s.Limits.People {
+	if ofOne >= maxOfOne || len(n.subscriptions) >= s.Limits.Subscribers || s.people() >= s.Limits.People {
 		return with(stanza.PolicyViolation("the node has too many subscribers"), "too-many-subscriptions", "")
 	}
 	return nil
