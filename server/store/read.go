@@ -103,10 +103,34 @@ func (s *Store) FindIndex(ctx context.Context, host, kind string, i int, value s
 		return nil, nil
 	}
 	sql := [2]string{
-		`SELECT ` + docColumns + ` FROM docs WHERE host = ? AND kind = ? AND ix0 = ? AND ix0 <> '' ORDER BY account, key LIMIT ?`,
-		`SELECT ` + docColumns + ` FROM docs WHERE host = ? AND kind = ? AND ix1 = ? AND ix1 <> '' ORDER BY account, key LIMIT ?`,
+		`SELECT ` + docColumns + ` FROM docs INDEXED BY docs_ix0 WHERE host = ? AND kind = ? AND ix0 = ? AND ix0 <> '' ORDER BY account, key LIMIT ?`,
+		`SELECT ` + docColumns + ` FROM docs INDEXED BY docs_ix1 WHERE host = ? AND kind = ? AND ix1 = ? AND ix1 <> '' ORDER BY account, key LIMIT ?`,
 	}[i]
 	return s.docs(ctx, func(c *conn) *stmt { return c.prep(sql).text(host).text(kind).text(value).int(page(n)) })
+}
+
+// CountIndex counts what FindIndex finds, without reading it.
+func (s *Store) CountIndex(ctx context.Context, host, kind string, i int, value string, n int) (count int, err error) {
+	if i != 0 && i != 1 {
+		return 0, fmt.Errorf("%w: index %d", ErrInvalid, i)
+	}
+	if value == "" {
+		return 0, nil
+	}
+	sql := [2]string{
+		`SELECT count(*) FROM (SELECT 1 FROM docs INDEXED BY docs_ix0 WHERE host = ? AND kind = ? AND ix0 = ? AND ix0 <> '' LIMIT ?)`,
+		`SELECT count(*) FROM (SELECT 1 FROM docs INDEXED BY docs_ix1 WHERE host = ? AND kind = ? AND ix1 = ? AND ix1 <> '' LIMIT ?)`,
+	}[i]
+	err = s.read(ctx, func(c *conn) error {
+		q := c.prep(sql).text(host).text(kind).text(value).int(int64(n))
+		ok, err := q.next()
+		if ok {
+			count = int(q.colInt(0))
+			q.reset()
+		}
+		return err
+	})
+	return count, err
 }
 
 // Accounts lists the accounts of a host that have a document of a kind, in
@@ -130,6 +154,37 @@ func (s *Store) ListKind(ctx context.Context, host, kind, afterAccount, afterKey
 			ORDER BY account, key LIMIT ?`).text(host).text(kind).text(afterAccount).text(afterKey).int(page(n))
 	})
 }
+
+// EachOfKind calls fn for the documents of a kind over all accounts of a host that lie
+// above an account, in the order of the accounts, for up to n (at most MaxScan; 0 for
+// that). It returns the last account, "" after the end. data is valid during the call
+// only, and fn must not block: it is for going through many of which few are wanted.
+func (s *Store) EachOfKind(ctx context.Context, host, kind, after string, n int, fn func(account string, data []byte)) (last string, err error) {
+	if n <= 0 || n > MaxScan {
+		n = MaxScan
+	}
+	rows := 0
+	err = s.read(ctx, func(c *conn) error {
+		q := c.prep(`SELECT account, data FROM docs WHERE host = ? AND kind = ? AND account > ? ORDER BY account, key LIMIT ?`).
+			text(host).text(kind).text(after).int(int64(n))
+		for {
+			ok, err := q.next()
+			if !ok {
+				return err
+			}
+			rows++
+			last = q.colText(0)
+			fn(last, q.colView(1))
+		}
+	})
+	if rows < n {
+		last = ""
+	}
+	return last, err
+}
+
+// MaxScan bounds how many documents one call of EachOfKind goes through.
+const MaxScan = 5000
 
 // page bounds the number of rows of one read.
 func page(n int) int64 {

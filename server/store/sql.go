@@ -326,6 +326,16 @@ func (s *stmt) colText(i int32) string {
 	return string(memory(p, n))
 }
 
+// colView is colBlob without the copy: it is valid until the next row.
+func (s *stmt) colView(i int32) []byte {
+	p := sqlite3.Xsqlite3_column_blob(s.c.tls, s.p, i)
+	n := sqlite3.Xsqlite3_column_bytes(s.c.tls, s.p, i)
+	if p == 0 || n == 0 {
+		return nil
+	}
+	return memory(p, n)
+}
+
 func (s *stmt) colBlob(i int32) []byte {
 	p := sqlite3.Xsqlite3_column_blob(s.c.tls, s.p, i)
 	n := sqlite3.Xsqlite3_column_bytes(s.c.tls, s.p, i)

@@ -299,6 +299,17 @@ func accounts(t *testing.T, s *store.Store) {
 	if want := []string{"juliet1", "juliet2", "nurse1", "nurse2", "romeo1", "romeo2"}; !reflect.DeepEqual(all, want) {
 		t.Errorf("all sessions: %v, want %v", all, want)
 	}
+	all = nil
+	add := func(account string, data []byte) { all = append(all, account+":"+string(data)) }
+	last, err := s.EachOfKind(ctx(), "localhost", "session", "", 4, add)
+	if want := []string{"juliet:juliet1", "juliet:juliet2", "nurse:nurse1", "nurse:nurse2"}; err != nil || last != "nurse" || !reflect.DeepEqual(all, want) {
+		t.Errorf("four sessions: %v up to %q, %v, want %v", all, last, err, want)
+	}
+	all = nil
+	last, err = s.EachOfKind(ctx(), "localhost", "session", last, 4, add)
+	if want := []string{"romeo:romeo1", "romeo:romeo2"}; err != nil || last != "" || !reflect.DeepEqual(all, want) {
+		t.Errorf("the others: %v up to %q, %v, want %v", all, last, err, want)
+	}
 }
 
 func deleteAll(t *testing.T, s *store.Store) {

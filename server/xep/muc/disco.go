@@ -140,8 +140,11 @@ func (s *service) listRooms(q *server.IQ) error {
 	if err != nil {
 		return err
 	}
+	if page.Backward() || page.Index >= 0 {
+		return s.listBackward(q, page)
+	}
 	after := ""
-	if page.HasAfter {
+	if page.HasAfter && page.After != "" {
 		j, err := stanza.ParseJID(page.After)
 		if err != nil {
 			return stanza.ItemNotFound("there is no such room to go on from")
@@ -166,6 +169,28 @@ func (s *service) listRooms(q *server.IQ) error {
 		b = result.AppendTo(b)
 	}
 	q.Reply(q.Turn, disco.Query(disco.NSItems, "", b))
+	return nil
+}
+
+// listBackward is listRooms for a page that is not told by what it comes after.
+func (s *service) listBackward(q *server.IQ, page rsm.Query) error {
+	hits, err := s.hits(q.Turn, searched{key: byAddress})
+	if err != nil {
+		return err
+	}
+	from, to, result, err := pageOf(page, hits, s.domain)
+	if err != nil {
+		return err
+	}
+	list, err := s.entries(q.Turn, hits[from:to])
+	if err != nil {
+		return err
+	}
+	var b []byte
+	for i := range list {
+		b = stanza.AppendEmpty(b, "item", "jid", list[i].name+"@"+s.domain, "name", list[i].Name)
+	}
+	q.Reply(q.Turn, disco.Query(disco.NSItems, "", result.AppendTo(b)))
 	return nil
 }
 

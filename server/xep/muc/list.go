@@ -5,6 +5,29 @@ import (
 	"strings"
 )
 
+// loadedRoom is a room in memory as it is listed, if it is.
+type loadedRoom struct {
+	entry
+	shown bool
+}
+
+// loaded returns the rooms in memory, by name.
+func (s *service) loaded() map[string]loadedRoom {
+	s.mu.Lock()
+	rooms := make([]*room, 0, len(s.rooms))
+	for _, r := range s.rooms {
+		rooms = append(rooms, r)
+	}
+	s.mu.Unlock()
+	m := make(map[string]loadedRoom, len(rooms))
+	for _, r := range rooms {
+		r.mu.Lock()
+		m[r.name] = loadedRoom{entry{r.listed(), r.name, r.occupants()}, r.config.Public && !r.locked && !r.gone}
+		r.mu.Unlock()
+	}
+	return m
+}
+
 // merge adds what is known in memory to a page of rooms that begins above after:
 // those that are not kept, and how many are in each.
 func (s *service) merge(list []entry, after string, n int) []entry {
@@ -12,39 +35,22 @@ func (s *service) merge(list []entry, after string, n int) []entry {
 	if len(list) > 0 {
 		last = list[len(list)-1].name
 	}
-	byName := make(map[string]int, len(list))
-	for i := range list {
-		byName[list[i].name] = i
-	}
-	s.mu.Lock()
-	rooms := make([]*room, 0, len(s.rooms))
-	for name, r := range s.rooms {
-		if name > after {
-			rooms = append(rooms, r)
-		}
-	}
-	s.mu.Unlock()
 	full := len(list) > n
-	for _, r := range rooms {
-		i, known := byName[r.name]
-		if !known && full && r.name > last {
-			continue // of a later page
+	loaded := s.loaded()
+	kept := list[:0]
+	for _, e := range list {
+		if now, ok := loaded[e.name]; ok {
+			delete(loaded, e.name)
+			if e = now.entry; !now.shown {
+				continue
+			}
 		}
-		r.mu.Lock()
-		e := entry{
-			listed: r.listed(), name: r.name, occupants: r.occupants()}
-		shown := r.config.Public && !r.locked && !r.gone
-		r.mu.Unlock()
-		switch {
-		case known:
-			list[i] = e
-		case shown:
-			list = append(list, e)
-		}
+		kept = append(kept, e)
 	}
-	for i := range list {
-		if list[i].Name == "" {
-			list[i].Name = list[i].name
+	list = kept
+	for name, e := range loaded {
+		if e.shown && name > after && !(full && name > last) { // else it is of a later page
+			list = append(list, e.entry)
 		}
 	}
 	slices.SortFunc(list, func(a, b entry) int { return strings.Compare(a.name, b.name) })

@@ -41,9 +41,12 @@ type service struct {
 	mu       sync.Mutex
 	rooms    map[string]*room       // in memory, by localpart
 	dying    map[string]int         // being deleted from the store
+	creating map[string]int         // rooms on their way to it, by the bare JID of who makes them
 	removals uint64                 // counts what was deleted
 	restored map[string][]occupancy // of sessions of before a restart, by the room's localpart
 	loads    singleflight.Group
+
+	searching chan struct{} // holds whoever goes through all rooms
 
 	alarm server.Alarm // looks for rooms that nobody needs
 	awake bool         // it is set
@@ -64,7 +67,8 @@ func New(h *server.Host) *server.Module {
 func newService(h *server.Host) *service {
 	s := &service{
 		host: h, srv: h.Server, domain: prefix + "." + h.Name,
-		rooms: make(map[string]*room), dying: make(map[string]int), restored: make(map[string][]occupancy),
+		rooms: make(map[string]*room), dying: make(map[string]int), creating: make(map[string]int), restored: make(map[string][]occupancy),
+		searching: make(chan struct{}, 1),
 	}
 	s.jid, _ = stanza.ParseJID(s.domain)
 	s.iq = s.handlers()

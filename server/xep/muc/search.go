@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,9 +25,6 @@ const (
 	byUsers   = "{" + nsSearchOrder + "}nusers"
 	byAddress = "{" + nsSearchOrder + "}address"
 )
-
-// maxSearched is how many rooms one search looks at, in the order of their names.
-const maxSearched = 10_000
 
 // searchForm is what can be searched for (XEP-0433 §3.2.1).
 func searchForm() []byte {
@@ -64,39 +63,120 @@ func (s *service) search(q *server.IQ) error {
 	if err != nil {
 		return err
 	}
-	var found []entry
-	for after, seen := "", 0; seen < maxSearched; {
-		list, more, err := s.public(q.Turn, after, 500)
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			if want.matches(&list[i], s.domain) {
-				found = append(found, list[i])
-			}
-			after = list[i].name
-		}
-		if seen += len(list); !more {
-			break
-		}
+	hits, err := s.hits(q.Turn, want)
+	if err != nil {
+		return err
 	}
-	if want.key == byUsers {
-		slices.SortStableFunc(found, func(a, b entry) int { return b.occupants - a.occupants })
+	from, to, result, err := pageOf(page, hits, s.domain)
+	if err != nil {
+		return err
 	}
-	ids := make([]string, len(found))
-	for i := range found {
-		ids[i] = found[i].name + "@" + s.domain
-	}
-	from, to, result, err := rsm.Page(page, ids, maxListed)
+	list, err := s.entries(q.Turn, hits[from:to])
 	if err != nil {
 		return err
 	}
 	b := stanza.AppendOpen(nil, "result", "xmlns", nsSearch)
-	for i := from; i < to; i++ {
-		b = found[i].append(b, ids[i])
+	for i := range list {
+		b = list[i].append(b, list[i].name+"@"+s.domain)
 	}
 	q.Reply(q.Turn, stanza.AppendClose(result.AppendTo(b), "result"))
 	return nil
+}
+
+// hit is a room that was found, and how many are in it.
+type hit struct {
+	name      string
+	occupants int
+}
+
+// hits goes through all rooms that are listed, and returns those that are wanted, in
+// the order that is. One goes through at a time, so that searches take no more than one
+// processor.
+func (s *service) hits(t *server.Turn, want searched) ([]hit, error) {
+	t.Flush()
+	ctx, cancel := context.WithTimeout(context.Background(), s.srv.Config.StoreTimeout)
+	defer cancel()
+	select {
+	case s.searching <- struct{}{}:
+		defer func() { <-s.searching }()
+	case <-ctx.Done():
+		return nil, stanza.ResourceConstraint("too many search for rooms just now; try again later")
+	}
+	var found []hit
+	loaded := s.loaded()
+	for _, e := range loaded {
+		if e.shown && want.matches(&e.entry, s.domain) {
+			found = append(found, hit{e.name, e.occupants})
+		}
+	}
+	for after := ""; want.least == 0; { // nobody is in the others
+		last, err := s.srv.Store.EachOfKind(ctx, s.domain, kindListed, after, 0, func(name string, data []byte) {
+			if _, ok := loaded[name]; ok || !want.mayMatch(name, data, s.domain) {
+				return
+			}
+			e := entry{name: name}
+			if json.Unmarshal(data, &e.listed) == nil && want.matches(&e, s.domain) {
+				found = append(found, hit{name: name})
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		if after = last; last == "" {
+			break
+		}
+	}
+	slices.SortFunc(found, func(a, b hit) int {
+		if want.key == byUsers && a.occupants != b.occupants {
+			return b.occupants - a.occupants
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	return found, nil
+}
+
+// pageOf applies a query to what was found; the ids are addresses.
+func pageOf(page rsm.Query, hits []hit, domain string) (from, to int, r rsm.Result, err error) {
+	names := make([]string, len(hits))
+	for i := range hits {
+		names[i] = hits[i].name
+	}
+	for _, id := range []*string{&page.After, &page.Before} {
+		if name, ok := strings.CutSuffix(*id, "@"+domain); ok {
+			*id = name
+		}
+	}
+	if from, to, r, err = rsm.Page(page, names, maxListed); err == nil && to > from {
+		r.First, r.Last = r.First+"@"+domain, r.Last+"@"+domain
+	}
+	return from, to, r, err
+}
+
+// entries reads what is said of rooms that were found; those that are gone meanwhile
+// are left out.
+func (s *service) entries(t *server.Turn, hits []hit) ([]entry, error) {
+	list := make([]entry, 0, len(hits))
+	for _, h := range hits {
+		s.mu.Lock()
+		r := s.rooms[h.name]
+		s.mu.Unlock()
+		e := entry{name: h.name, occupants: h.occupants}
+		if r != nil {
+			r.mu.Lock()
+			e.listed = r.listed()
+			r.mu.Unlock()
+		} else {
+			doc, ok, err := s.get(t, s.key(h.name, kindListed, ""))
+			if err != nil {
+				return nil, err
+			}
+			if !ok || json.Unmarshal(doc.Data, &e.listed) != nil {
+				continue
+			}
+		}
+		list = append(list, e)
+	}
+	return list, nil
 }
 
 // searched is what is searched for.
@@ -154,6 +234,65 @@ func searchOf(f *forms.Form) (w searched, err error) {
 		return w, searchError(stanza.BadRequest("search for at least one word, and no more than 1024 bytes"), "invalid-search-terms")
 	}
 	return w, nil
+}
+
+// mayMatch looks at what is stored of a room, as it is, for what can be told quickly:
+// false when it cannot match.
+func (w *searched) mayMatch(name string, data []byte, domain string) bool {
+	for _, word := range w.words {
+		if !plain(word) || containsFold(data, word) || w.inAddress && strings.Contains(name+"@"+domain, word) {
+			continue
+		}
+		if strings.ContainsAny(word, "ik") && !ascii(data) {
+			continue // U+0130 and U+212A have them as their small letters
+		}
+		return false
+	}
+	return true
+}
+
+// plain reports whether a word stands in JSON as it is.
+func plain(word string) bool {
+	for i := range len(word) {
+		if c := word[i]; c >= 0x80 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c < ' ' {
+			return false
+		}
+	}
+	return true
+}
+
+// containsFold reports whether b has a word that is plain and in lower case.
+func containsFold(b []byte, word string) bool {
+	first := word[0]
+	for i := 0; i+len(word) <= len(b); i++ {
+		if lower(b[i]) != first {
+			continue
+		}
+		n := 1
+		for n < len(word) && lower(b[i+n]) == word[n] {
+			n++
+		}
+		if n == len(word) {
+			return true
+		}
+	}
+	return false
+}
+
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // matches reports whether every word is in one of the texts that are looked at.

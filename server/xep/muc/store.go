@@ -93,12 +93,15 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (_ *room, c
 	if guest {
 		most = min(most, maxGuestRooms)
 	}
-	docs, err := s.srv.Store.FindIndex(ctx, s.domain, kindRoom, 0, by.String(), most)
+	s.mu.Lock()
+	coming := s.creating[by.String()]
+	s.mu.Unlock()
+	made, err := s.srv.Store.CountIndex(ctx, s.domain, kindRoom, 0, by.String(), most)
 	if err != nil {
 		return nil, false, err
 	}
-	if len(docs) >= most {
-		return nil, false, stanza.ResourceConstraint(fmt.Sprintf("you have made %d rooms, which is as many as you may; destroy one first", len(docs)))
+	if made+coming >= most {
+		return nil, false, stanza.ResourceConstraint(fmt.Sprintf("you have made %d rooms, which is as many as you may; destroy one first", made+coming))
 	}
 	r := s.newRoom(name)
 	r.config, r.creator, r.created, r.locked = s.defaults(), by.String(), time.Now(), true
@@ -123,7 +126,16 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (_ *room, c
 		return r, false, err
 	}
 	x := &exchange{t: t, svc: s}
-	r.save(x)
+	s.mu.Lock()
+	s.creating[by.String()]++
+	s.mu.Unlock()
+	r.saveThen(x, func() {
+		s.mu.Lock()
+		if s.creating[by.String()]--; s.creating[by.String()] == 0 {
+			delete(s.creating, by.String())
+		}
+		s.mu.Unlock()
+	})
 	s.wake()
 	return r, !guest, nil
 }
@@ -235,16 +247,23 @@ func (r *room) save(x *exchange) {
 		r.owed = true
 		return
 	}
+	r.saveThen(x, func() {})
+}
+
+// saveThen is save for a room without a trial; then runs when that has ended.
+func (r *room) saveThen(x *exchange, then func()) {
 	r.owed = false
 	b := new(store.Batch)
 	if err := r.put(b); err != nil {
 		r.svc.srv.Log.Error("room not saved", "room", r.jid.String(), "err", err)
+		then()
 		return
 	}
 	failed := func(_ *server.Turn, err error) {
 		if err != nil {
 			r.dirty.Store(true)
 		}
+		then()
 	}
 	if err := r.hand(x, b, failed); err != nil {
 		failed(nil, err)

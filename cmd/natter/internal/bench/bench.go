@@ -68,6 +68,11 @@ var modes = map[string]mode{
 		run:      runMUC,
 		accounts: func(o *Options) int { return o.Clients },
 	},
+	"rooms": {
+		summary:  "rooms that nobody is in: memory, start-up, lists and searches",
+		run:      runRooms,
+		accounts: roomOwners,
+	},
 	"offline": {
 		summary:  "messages for absent accounts, stored and drained",
 		run:      runOffline,

@@ -24,6 +24,10 @@ type target struct {
 	relay bool
 	own   bool // started for this run, so accounts and contacts exist already
 	stop  func() error
+	// again ends the server and starts it on the same data; nil where the server was
+	// not started for this run. It returns when it was started, once it accepts
+	// connections.
+	again func(ctx context.Context) (time.Time, error)
 
 	profile *profiler // nil: none
 }
@@ -68,12 +72,13 @@ func startChild(program string, args []string, stdout io.Writer) (*child, error)
 	return c, <-started
 }
 
-// stop asks the child to end, and makes it.
+// stop asks the child to end, and makes it. It may be called again.
 func (c *child) stop() error {
 	_ = c.stdin.Close()
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case err := <-c.ended:
+		c.ended <- err
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == -1 {
 			return nil // ended by our signal
 		}
@@ -83,7 +88,7 @@ func (c *child) stop() error {
 		return nil
 	case <-time.After(stopGrace):
 		_ = c.cmd.Process.Kill()
-		<-c.ended
+		c.ended <- <-c.ended
 		return fmt.Errorf("%s did not end within %v of SIGTERM and was killed", c.cmd.Path, stopGrace)
 	}
 }
@@ -192,11 +197,24 @@ func startServer(ctx context.Context, m mode, o *Options) (*target, error) {
 	if err != nil {
 		return nil, errors.Join(err, cleanup())
 	}
-	stop := func() error { return errors.Join(c.stop(), cleanup()) }
-	if err := c.waitListening(ctx, addr); err != nil {
-		return nil, errors.Join(err, stop())
+	t := &target{name: "natter", addr: addr, pid: c.cmd.Process.Pid, own: true, profile: prof}
+	t.stop = func() error { return errors.Join(c.stop(), cleanup()) }
+	t.again = func(ctx context.Context) (time.Time, error) {
+		if err := c.stop(); err != nil {
+			return time.Time{}, err
+		}
+		began := time.Now()
+		next, err := startChild(program, args, nil)
+		if err != nil {
+			return began, err
+		}
+		c, t.pid = next, next.cmd.Process.Pid
+		return began, c.waitListening(ctx, addr)
 	}
-	return &target{name: "natter", addr: addr, pid: c.cmd.Process.Pid, own: true, stop: stop, profile: prof}, nil
+	if err := c.waitListening(ctx, addr); err != nil {
+		return nil, errors.Join(err, t.stop())
+	}
+	return t, nil
 }
 
 // startGrace is how long a server may take until it accepts connections. It

@@ -31,7 +31,8 @@ type Options struct {
 	Clients int           // login, offline: connections at work at once; idle, presence: connections
 	Senders int           // muc: occupants that talk
 	Per     int           // offline: messages for each absent account
-	Settle  time.Duration // idle: wait before the memory is read
+	Rooms   int           // rooms: how many
+	Settle  time.Duration // idle, rooms: wait before the memory is read
 	Rush    int           // logins at once while a run is being set up
 
 	Over     string // "tcp", "ws" (RFC 7395) or "bosh" (XEP-0124)
@@ -73,7 +74,8 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.IntVar(&o.Clients, "clients", 0, "`number` of connections (login 16, idle 1000, muc 1000 occupants, presence 100,\noffline 100 absent accounts)")
 	fs.IntVar(&o.Senders, "senders", 10, "muc: `number` of occupants that talk")
 	fs.IntVar(&o.Per, "per", 100, "offline: `number` of messages for each absent account")
-	fs.DurationVar(&o.Settle, "settle", 10*time.Second, "idle: `time` between the last login and reading the memory")
+	fs.IntVar(&o.Rooms, "rooms", 100_000, "rooms: `number` of them; what is measured is started on their directory")
+	fs.DurationVar(&o.Settle, "settle", 10*time.Second, "idle, rooms: `time` between the last login and reading the memory")
 	fs.IntVar(&o.Rush, "rush", 32, "`number` of logins at once while setting up")
 	fs.StringVar(&o.Over, "transport", "tcp", "how clients connect: `tcp, ws or bosh`")
 	fs.StringVar(&o.TLS, "tls", "none", "`none, starttls or direct`")
@@ -100,6 +102,7 @@ const (
 	maxClients  = 100_000
 	maxDuration = time.Hour
 	maxMessages = 1_000_000_000
+	maxRooms    = 1_000_000
 	maxWindow   = 10_000
 	minSize     = 200
 	maxSize     = 64 << 10
@@ -136,6 +139,10 @@ func (o *Options) check(m mode) error {
 		return errors.New("--per must be between 1 and a million")
 	case o.mode == "muc" && (o.Senders < 1 || o.Senders > o.Clients):
 		return errors.New("--senders must be between 1 and the number of --clients")
+	case o.Rooms < 1 || o.Rooms > maxRooms:
+		return fmt.Errorf("--rooms must be between 1 and %d", maxRooms)
+	case o.mode == "rooms" && (!o.Data || o.NoServe || len(o.Targets) > 0):
+		return errors.New("mode rooms starts natter again on its data: it needs --disk and takes no --target")
 	case o.Rush < 1 || o.Rush > 1000:
 		return errors.New("--rush must be between 1 and 1000")
 	case o.Rounds < 1 || o.Rounds > 1000:

@@ -44,6 +44,7 @@ type Result struct {
 	PerConnKB   float64  `json:"rss_per_conn_kb,omitempty"` // idle: growth of the resident set for each connection
 	JoinSeconds float64  `json:"join_seconds,omitempty"`    // muc: until everybody was in and told of everybody
 	Second      *Result  `json:"second,omitempty"`          // offline: the drain
+	Rooms       *Rooms   `json:"rooms,omitempty"`           // rooms: what they cost
 
 	Intervals []Interval `json:"intervals,omitempty"`
 }
@@ -96,6 +97,8 @@ func (o *Options) describe() string {
 		add("%d contacts, %d changes under way", o.Clients, o.Window)
 	case "muc":
 		add("%d occupants, %d of them talk, window %d, %d-byte messages", o.Clients, o.Senders, o.Window, o.Size)
+	case "rooms":
+		add("%d rooms that are kept, made by %d accounts", o.Rooms, roomOwners(o))
 	case "offline":
 		add("%d absent accounts, %d messages of %d bytes each, %d senders", o.Clients, o.Per, o.Size, offlineSenders(o))
 	}
@@ -117,7 +120,7 @@ func (o *Options) describe() string {
 		}
 	}
 	switch {
-	case o.mode == "idle" || o.mode == "offline": // bounded by their numbers
+	case o.mode == "idle" || o.mode == "offline" || o.mode == "rooms": // bounded by their numbers
 	case o.Messages > 0:
 		add("%d operations", o.Messages)
 	default:
@@ -179,6 +182,9 @@ func (rep *Report) writeTable(w io.Writer) error {
 			fmt.Fprintf(w, "\n%s: %.2f s until everybody was in the room and told of everybody", c.Name, s)
 		}
 		for _, r := range c.Rounds {
+			if r.Rooms != nil {
+				fmt.Fprintf(w, "\n%s: %s", c.Name, r.Rooms)
+			}
 			if r.AckLatency != nil {
 				fmt.Fprintf(w, "\n%s: acknowledged after p50 %.0f, p99 %.0f, p99.9 %.0f us", c.Name, r.AckLatency.P50, r.AckLatency.P99, r.AckLatency.P999)
 			}
