@@ -11,6 +11,7 @@ from .desktop import Desktop
 from .dialogue import AWKWARD, Dialogue, Step
 from .events import CheckFailed
 from .extras import avatar, blocking, devices
+from .files import between_pidgins, between_slixmpp
 from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
 from .omemo import omemo
@@ -149,6 +150,7 @@ GROUPS = {
     'gajim-crash': crash,
     'pidgin-avatar': avatar,
     'pidgin-blocking': blocking,
+    'pidgin-files': between_pidgins,
     'gajim-devices': devices,
     'gajim-places': places,
     'pidgin-certificate': certificate(Pidgin),
@@ -159,6 +161,7 @@ GROUPS = {
     'slixmpp-direct': talk(SlixmppDirect, Slixmpp),
     'slixmpp-plus': plus,
     'slixmpp-personal': personal,
+    'slixmpp-files': between_slixmpp,
     'omemo': omemo,
     'go-sendxmpp': one_shot,
     'xmppjs': xmppjs,

@@ -34,6 +34,7 @@ class Pidgin(Client):
     complaint = re.compile(r'XEP-0198: (?!Acknowledged|Stream management is enabled|Enabling)'
                            r'|jabber: (XML parser error|Received .* without|Invalid|Malformed)|g_log: .*jabber')
     knows_certificate = True
+    listens_on: int | None = None  # the one port it may be connected to for files; None for any
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -68,9 +69,11 @@ class Pidgin(Client):
         (purple / 'accounts.xml').write_text(_ACCOUNTS.format(
             jid=escape(f'{self.jid}/Pidgin'), password=escape(self.account.password),
             host=self.server.host, port=self.server.port))
-        (purple / 'prefs.xml').write_text(_PREFS.format(plugins=purple / 'plugins'))
+        network = '' if self.listens_on is None else _PORTS.format(port=self.listens_on)
+        (purple / 'prefs.xml').write_text(_PREFS.format(plugins=purple / 'plugins', network=network))
         (purple / 'plugins').mkdir()
         (purple / 'plugins/approve.pl').write_text(_APPROVE)
+        self.received.mkdir()
 
     async def _call(self, method: str, signature: str = '', *args):
         """Calls PurpleInterface.method and returns its result: None, one value or a tuple."""
@@ -108,6 +111,11 @@ class Pidgin(Client):
     async def _on_DisplayedImMsg(self, _account: int, who: str, text: str, _conv: int, flags: int) -> None:
         if flags & 0x2:  # PURPLE_MESSAGE_RECV
             self.events.add('message', jid=who.split('/')[0], text=_plain(text))
+
+    # The window that asks stays open, and has no say any more.
+    async def _on_FileRecvRequest(self, xfer: int) -> None:
+        name = await self._call('PurpleXferGetFilename', 'i', xfer)
+        await self._call('PurpleXferRequestAccepted', 'is', xfer, str(self.received / name))
 
     # Rooms: what was put into their windows, notices of the room's and of Pidgin's own included.
     async def _on_DisplayedChatMsg(self, _account: int, who: str, text: str, conversation: int, flags: int) -> None:
@@ -183,6 +191,15 @@ class Pidgin(Client):
     async def unblock(self, jid: str) -> None:
         connection = await self._call('PurpleAccountGetConnection', 'i', self._account)
         await self._call('ServRemDeny', 'is', connection, jid)
+
+    @property
+    def received(self) -> Path:
+        """The directory for files that friends send, which are all taken."""
+        return self.home / 'received'
+
+    async def send_file(self, jid: str, path: Path) -> None:
+        connection = await self._call('PurpleAccountGetConnection', 'i', self._account)
+        await self._call('ServSendFile', 'iss', connection, jid, str(path))
 
     async def show_picture(self, path: Path) -> None:
         """Sets its owner's picture, as choosing a file beside the status does."""
@@ -278,8 +295,13 @@ _PREFS = '''<?xml version='1.0' encoding='UTF-8' ?>
 <pref name='away'><pref name='idle_reporting' type='string' value='none'/>
 <pref name='away_when_idle' type='bool' value='0'/></pref>
 <pref name='logging'><pref name='log_ims' type='bool' value='0'/></pref>
+{network}
 </pref>
 </pref>
+'''
+
+_PORTS = '''<pref name='network'><pref name='ports_range_use' type='bool' value='1'/>
+<pref name='ports_range_start' type='int' value='{port}'/><pref name='ports_range_end' type='int' value='{port}'/></pref>
 '''
 
 # Answers a contact's request as the button "Authorize" does: D-Bus has no call for it.

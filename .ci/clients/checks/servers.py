@@ -76,7 +76,9 @@ class Natter(Running):
         data = directory / 'data'
         self._log = directory / 'server.log'
         self.accounts = f'{shlex.quote(self.binary)} user add {{jid}} --data {shlex.quote(str(data))}'
-        self._argv = [self.binary, 'serve', '--data', str(data), '--domain', DOMAIN, '--c2s', f'{HOST}:{self.port}',
+        settings = directory / 'natter.toml'  # what is there no flag for
+        settings.write_text(f'bytestreams = "{HOST}:{free_port()}"\n')
+        self._argv = [self.binary, 'serve', '--config', str(settings), '--data', str(data), '--domain', DOMAIN, '--c2s', f'{HOST}:{self.port}',
                       '--c2s-tls', 'off', '--http', f'{HOST}:{free_port()}', '--https', 'off']
         await self._run()
         self.ca = await self._ready(data)

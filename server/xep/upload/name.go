@@ -80,14 +80,17 @@ func percent(s string) string {
 // may show it. A type is only told where no browser runs what is of it: nothing that
 // somebody uploaded can be a script, a style or a page of this site.
 func shown(typ string) (contentType string, inline bool) {
-	essence, _, _ := mime.ParseMediaType(typ)
+	essence, params, _ := mime.ParseMediaType(typ)
 	major, minor, _ := strings.Cut(essence, "/")
 	switch {
 	case major == "image" && !strings.Contains(minor, "xml"), major == "audio", major == "video" && !strings.Contains(minor, "xml"),
 		essence == "application/pdf", essence == "application/ogg":
 		return essence, true
 	case essence == "text/plain":
-		return typ, false
+		if charset := params["charset"]; charset != "" && strings.Trim(charset, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == "" {
+			return "text/plain; charset=" + charset, false
+		}
+		return "text/plain", false // other parameters mean nothing
 	}
 	return "application/octet-stream", false
 }

@@ -286,6 +286,23 @@ func TestWhatAPutIsRefusedFor(t *testing.T) {
 	}
 }
 
+// TestURLsCannotBeGuessed: each has 130 random bits (XEP-0363 §9).
+func TestURLsCannotBeGuessed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, _ := start(t, server.Config{UploadRate: 1000})
+		romeo := srv.Login(t, "romeo@localhost/garden")
+		seen := make(map[string]bool)
+		for range 200 {
+			_, rest, _ := strings.Cut(slot(t, romeo, "a", "10", "", ""), "/upload/")
+			id, _, _ := strings.Cut(rest, "/")
+			if len(id) != 26 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") != "" || seen[id[:10]] || seen[id[16:]] {
+				t.Fatalf("the id %s", id)
+			}
+			seen[id[:10]], seen[id[16:]] = true, true
+		}
+	})
+}
+
 func TestOneOfTwoUploadsToASlotCounts(t *testing.T) {
 	srv, dir := start(t, server.Config{})
 	srv.HTTP(t)
