@@ -2,21 +2,26 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
+import http2 from "node:http2";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import tls from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { block, caddy, certificate, families, freePorts, haproxy, nginx, nginxSite, put, running, scratch } from "./proxies.mjs";
-import { Server } from "./world.mjs";
+import { complaints, heard, launch, login, say as tell, Server } from "./world.mjs";
 import { BOSHClient, Inbox, Site, TCPClient, WSClient } from "./xmpp.mjs";
 
 const domain = "example.org";
 const name = "chat.example.org";
 const natter = process.env.NATTER;
+/** A picture of one pixel. */
+const dot = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
 const certs = scratch("cert");
 const site = certificate(certs, name);
-const [c2s, c2sTLS, http, ...ports] = await freePorts(20);
+const [c2s, c2sTLS, http, ...ports] = await freePorts(24);
 const port = () => ports.pop();
 let own; // what natter's own certificate is signed with
 
@@ -32,6 +37,7 @@ const server = new Server({
 // Where each proxy listens: for browsers, for XMPP with and without TLS.
 const webs = { nginx: port(), "nginx behind its shared port": port(), HAProxy: port(), Caddy: port() };
 const shared = { nginx: webs["nginx behind its shared port"], HAProxy: webs.HAProxy };
+const byName = { nginx: port(), HAProxy: port() };
 const start = { nginx: port(), HAProxy: port() };
 const direct = { nginx: port(), HAProxy: port() };
 const ended = port(); // TLS for XMPP ends at HAProxy here
@@ -56,6 +62,10 @@ async function startSharedNginx() {
   await nginx(own, here(put(towards(block("/etc/nginx/natter-stream.conf")), [["127.0.0.1:8443", `127.0.0.1:${inner}`]]), [
     [5222, port()], [5223, port()], [443, shared.nginx],
   ]), [shared.nginx, inner]);
+  const named = block("/etc/nginx/natter-stream.conf").replace(/^ *map .*alpn[\s\S]*?^ *}\n/m, block("/etc/nginx/natter-stream.conf, by name"));
+  await nginx("", here(put(towards(named), [["127.0.0.1:8443", `127.0.0.1:${inner}`]]), [
+    [5222, port()], [5223, port()], [443, byName.nginx],
+  ]), [byName.nginx]);
 }
 
 async function startHAProxy() {
@@ -65,8 +75,11 @@ async function startHAProxy() {
   const extra = put(block("/etc/haproxy/haproxy.cfg, with TLS for XMPP"), [
     ["/etc/haproxy/example.org.pem", certificate(certs, domain).pem], ["127.0.0.1:5222", `127.0.0.1:${c2s}`], ["frontend port5223", "frontend port5223-ended"],
   ]);
-  await haproxy(here(text, [[443, shared.HAProxy], [5222, start.HAProxy], [5223, direct.HAProxy]]) + here(extra, [[5223, ended]]),
-    [shared.HAProxy, start.HAProxy, direct.HAProxy, ended]);
+  const named = /^frontend port443[\s\S]*?\n\n/m.exec(text)[0].replace(/^ *use_backend .*\n/m, block("/etc/haproxy/haproxy.cfg, by name"));
+  await haproxy(
+    here(text, [[443, shared.HAProxy], [5222, start.HAProxy], [5223, direct.HAProxy]]) + here(extra, [[5223, ended]]) +
+      here(put(named, [["frontend port443", "frontend port443-by-name"]]), [[443, byName.HAProxy]]),
+    [shared.HAProxy, start.HAProxy, direct.HAProxy, ended, byName.HAProxy]);
 }
 
 async function startCaddy() {
@@ -87,12 +100,22 @@ after(async () => {
   rmSync(certs, { recursive: true, force: true });
 });
 
-/** Where natter says that an account is. */
-const whereIs = (user) =>
-  JSON.parse(execFileSync(natter, ["user", "info", `${user}@${domain}`, "--json", "--data", server.data], { encoding: "utf8" })).sessions.map((s) => s.remote.replace(/:\d+$/, ""));
+/** Where natter says that a client is. */
+const whereIs = ({ jid }) => {
+  const [account, resource] = jid.split("/");
+  const info = JSON.parse(execFileSync(natter, ["user", "info", account, "--json", "--data", server.data], { encoding: "utf8" }));
+  return info.sessions.find((s) => s.resource === resource).remote.replace(/:\d+$/, "");
+};
 
 const basic = { Authorization: "Basic " + Buffer.from(`romeo@${domain}:secret`).toString("base64") };
 const say = (at, room, body) => at.fetch(`/api/rooms/${room}/messages`, { method: "POST", headers: { ...basic, "Content-Type": "text/plain" }, body });
+
+/** A session of HTTP/2. */
+const h2 = async (at) => {
+  const session = http2.connect(`https://${name}`, { ca: site.ca, createConnection: () => tls.connect({ port: at, host: "127.0.0.1", servername: name, ca: site.ca, ALPNProtocols: ["h2"] }) });
+  await Promise.race([once(session, "remoteSettings"), once(session, "error").then(([e]) => Promise.reject(e))]);
+  return session;
+};
 
 for (const [proxy, at] of Object.entries(webs)) {
   const web = new Site(name, at, site.ca);
@@ -105,11 +128,11 @@ for (const [proxy, at] of Object.entries(webs)) {
     assert.match(offered, />SCRAM-SHA-256</);
     assert.doesNotMatch(offered, /-PLUS|channel-binding/); // TLS is the proxy's
     await juliet.login("juliet");
-    assert.deepEqual(whereIs("juliet"), ["127.0.0.3"]);
+    assert.equal(whereIs(juliet), "127.0.0.3");
     const romeo = await BOSHClient.connect(web.as("127.0.0.4"), { domain });
     await romeo.features();
     await romeo.login("romeo");
-    assert.deepEqual(whereIs("romeo"), ["127.0.0.4"]);
+    assert.equal(whereIs(romeo), "127.0.0.4");
 
     // A held request is answered when there is something, and not before.
     romeo.hold();
@@ -136,7 +159,7 @@ for (const [proxy, at] of Object.entries(webs)) {
       const nurse = await WSClient.connect(web.as("127.0.0.5"), { domain, headers: said });
       await nurse.features();
       await nurse.login("nurse");
-      assert.deepEqual(whereIs("nurse"), ["127.0.0.5"], JSON.stringify(said));
+      assert.equal(whereIs(nurse), "127.0.0.5", JSON.stringify(said));
       nurse.send(`<close xmlns="urn:ietf:params:xml:ns:xmpp-framing"/>`);
       await nurse.expect(/<close/);
       nurse.close();
@@ -174,6 +197,18 @@ for (const [proxy, at] of Object.entries(webs)) {
     assert.deepEqual(messages.map((m) => m.body), ["by hand"]);
     await inbox.expect(/"body":"by hand"/);
     events.stream.destroy();
+
+    // Over HTTP/2 as well, of which browsers make all their requests.
+    const session = await h2(at);
+    const stream = session.request({ ":path": `/api/rooms/${room}/events`, ...basic });
+    const also = new Inbox();
+    stream.on("data", (b) => also.take(b));
+    assert.equal((await once(stream, "response"))[0][":status"], 200);
+    for (const text of ["one", "two"]) {
+      assert.equal((await say(web, room, text)).status, 201);
+      await also.expect(new RegExp(`"body":"${text}"`));
+    }
+    session.destroy();
     juliet.close();
   });
 
@@ -213,6 +248,51 @@ for (const [proxy, at] of Object.entries(webs)) {
   });
 }
 
+// A browser itself, over HTTP/2 where it likes: the page's policy, a file, two ways to talk.
+for (const proxy of ["nginx", "HAProxy", "Caddy"]) {
+  const at = webs[proxy];
+  test(`${proxy}: the web chat in Chromium`, { timeout: 60000 }, async () => {
+    const browser = await launch("--ignore-certificate-errors", `--host-resolver-rules=MAP ${name}:443 127.0.0.1:${at}`);
+    try {
+      const page = await login(browser, `https://${name}`, "juliet");
+      const romeo = await WSClient.connect(new Site(name, at, site.ca), { domain });
+      await romeo.features();
+      await romeo.login("romeo");
+      romeo.send(`<message xmlns="jabber:client" to="juliet@${domain}" type="chat"><body>by ${proxy}</body></message>`);
+      await page.locator(`.entry[href^="#/romeo%40"]`).click();
+      await heard(page, `by ${proxy}`);
+      await tell(page, "so do I");
+      await romeo.expect(/<body>so do I<\/body>/);
+      await page.locator("#file").setInputFiles({ name: "dot.png", mimeType: "image/png", buffer: dot });
+      await romeo.expect(/<body>https:\/\/chat\.example\.org\/upload\/[^<]*dot\.png<\/body>/);
+      await page.waitForFunction(() => [...document.querySelectorAll(".picture img")].some((i) => i.complete && i.naturalWidth === 1));
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByText("Connected by WebSocket").waitFor();
+      assert.deepEqual(complaints, []);
+      romeo.close();
+    } finally {
+      await browser.close();
+    }
+  });
+}
+
+test("HAProxy: a WebSocket within HTTP/2 (RFC 8441)", { timeout: 60000 }, async () => {
+  const session = await h2(webs.HAProxy);
+  assert.equal(session.remoteSettings.enableConnectProtocol, true);
+  const c = new WSClient();
+  c.domain = domain;
+  c.socket = session.request({ ":method": "CONNECT", ":protocol": "websocket", ":path": "/xmpp-websocket", "sec-websocket-version": "13", "sec-websocket-protocol": "xmpp" }, { endStream: false });
+  c.socket.on("data", (b) => c.read(b));
+  const [headers] = await once(c.socket, "response");
+  assert.equal(headers[":status"], 200);
+  assert.equal(headers["sec-websocket-protocol"], "xmpp");
+  c.open();
+  await c.features();
+  await c.login("nurse");
+  assert.equal(whereIs(c), "127.0.0.1");
+  session.destroy();
+});
+
 test("nobody but the proxy is believed", { timeout: 60000 }, async () => {
   // By HTTP: the claim of https makes no login possible.
   const lies = { "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https" };
@@ -245,19 +325,24 @@ for (const proxy of ["nginx", "HAProxy"]) {
     await begun.starttls();
     assert.match(await begun.features(), /SCRAM-SHA-256-PLUS/);
     await begun.login("juliet");
-    assert.deepEqual(whereIs("juliet"), ["127.0.0.6"]);
+    assert.equal(whereIs(begun), "127.0.0.6");
     const romeo = await TCPClient.connect({ port: direct[proxy], from: "127.0.0.7", domain, direct: true, ca: own });
     assert.match(await romeo.features(), /SCRAM-SHA-256-PLUS/);
     await romeo.login("romeo");
-    assert.deepEqual(whereIs("romeo"), ["127.0.0.7"]);
+    assert.equal(whereIs(romeo), "127.0.0.7");
     // Port 443: the handshake says that it is XMPP.
     const nurse = await TCPClient.connect({ port: shared[proxy], from: "127.0.0.8", domain, direct: true, ca: own });
     assert.equal(nurse.socket.alpnProtocol, "xmpp-client");
     assert.match(await nurse.features(), /SCRAM-SHA-256-PLUS/);
     await nurse.login("nurse");
-    assert.deepEqual(whereIs("nurse"), ["127.0.0.8"]);
+    assert.equal(whereIs(nurse), "127.0.0.8");
     nurse.send(`<message to="${romeo.jid}" type="chat"><body>over 443</body></message>`);
     await romeo.expect(/<body>over 443<\/body>/);
+    // … or the name, where the handshake does not.
+    const tybalt = await TCPClient.connect({ port: byName[proxy], domain, direct: true, ca: own, alpn: [] });
+    assert.match(await tybalt.features(), /SCRAM-SHA-256-PLUS/);
+    tybalt.close();
+    assert.equal((await new Site(name, byName[proxy], site.ca).fetch("/")).status, 200);
     for (const c of [begun, romeo, nurse]) {
       c.send("</stream:stream>");
       await c.expect(/<\/stream:stream>/);
@@ -272,7 +357,7 @@ test("HAProxy: TLS for XMPP that ends there is told, and nothing can be bound to
   assert.match(offered, />PLAIN</);
   assert.doesNotMatch(offered, /starttls|-PLUS|channel-binding/);
   await c.login("juliet");
-  assert.deepEqual(whereIs("juliet"), ["127.0.0.9"]);
+  assert.equal(whereIs(c), "127.0.0.9");
   c.close();
 });
 

@@ -158,10 +158,10 @@ export class Network {
   }
 }
 
-export const launch = () =>
+export const launch = (...args) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM,
-    args: ["--no-sandbox", "--disable-dev-shm-usage", "--headless=new"],
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--headless=new", ...args],
   });
 
 /** What the pages have complained about: the policy's violations, exceptions. */

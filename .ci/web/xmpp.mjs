@@ -248,6 +248,7 @@ export class Site {
       req.setTimeout(patience, () => req.destroy(new Error(`no answer to ${method} ${path}`)));
       req.on("error", fail);
       req.on("response", (res) => {
+        req.setTimeout(0);
         const bytes = async () => {
           const parts = [];
           for await (const part of res) parts.push(part);

@@ -214,8 +214,9 @@ func TestProxyProtocolIsMandatory(t *testing.T) {
 // TestSlowProxyHeader: it has to come within the time for logging in.
 func TestSlowProxyHeader(t *testing.T) {
 	w, log := proxied(t, server.Config{LoginTimeout: time.Second})
-	conn := dialAs(t, "127.0.0.2", w.Listen(t).String(), "")
+	addr := w.Listen(t).String()
 	began := time.Now()
+	conn := dialAs(t, "127.0.0.2", addr, "")
 	io.WriteString(conn, "PROXY TCP4 192.0.2.1 198.")
 	silent(t, "half a header", conn)
 	if took := time.Since(began); took < time.Second {
@@ -270,6 +271,27 @@ func TestProxiedConnectionsAreCounted(t *testing.T) {
 	until(t, "one less is counted", func() bool { _, early := w.Clients.Connections(); return early < before })
 	w.Attach(t, dialAs(t, "127.0.0.2", addr, block4))
 	w.untouched(t)
+}
+
+// TestGuestsBehindAProxyAreCounted for the address that each comes from.
+func TestGuestsBehindAProxyAreCounted(t *testing.T) {
+	w, _ := proxied(t, server.Config{GuestsPerAddress: 1})
+	addr := w.Listen(t).String()
+	for _, row := range []struct{ header, want string }{
+		{covered4, "<success "},
+		{strings.Replace(covered4, "\xc0\x00\x02\x01", "\xc0\x00\x02\x02", 1), "<success "},
+		{covered4, "<failure "},
+	} {
+		p := newPeer(t, dialAs(t, "127.0.0.2", addr, row.header))
+		p.send(strings.Replace(header, "localhost", "guests.localhost", 1))
+		if f := p.next(); !strings.Contains(f, "ANONYMOUS") {
+			t.Fatalf("offered %s", f)
+		}
+		p.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>")
+		if got := p.next(); !strings.HasPrefix(got, row.want) {
+			t.Errorf("%q: %s, want %s", row.header[16:20], got, row.want)
+		}
+	}
 }
 
 // TestTLSAtTheProxy: where it says that the client speaks TLS with it, a stream is

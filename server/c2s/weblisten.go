@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -92,8 +93,8 @@ func (a *accepted) said() (*proxy.Header, error) {
 		a.Conn.SetReadDeadline(time.Now().Add(announceTime))
 		if n.header, n.err = proxy.ReadHeader(a.Conn); n.err != nil {
 			a.Close()
-			if !errors.Is(n.err, net.ErrClosed) {
-				n.log.Debug("PROXY header refused", "proxy", a.Conn.RemoteAddr(), "err", n.err)
+			if !errors.Is(n.err, net.ErrClosed) && n.err != io.EOF { // it has looked whether the port is open
+				n.log.Warn("PROXY header refused", "proxy", a.Conn.RemoteAddr(), "err", n.err)
 			}
 			return
 		}
