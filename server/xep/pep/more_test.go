@@ -397,3 +397,43 @@ func TestDiscovery(t *testing.T) {
 		}
 	})
 }
+
+// A client that comes to want more is sent the last items of that, and of no more.
+func TestWhoWantsMoreGetsThat(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *servertest.Server) {
+		srv.Befriend(t, "hamlet@localhost", "horatio@localhost")
+		hamlet, horatio := srv.Login(t, "hamlet@localhost/denmark"), srv.Login(t, "horatio@localhost/x")
+		done(hamlet, publish("p", tune, item("1", payload("1"))), publish("p", geo, item("1", payload("1"))))
+		synctest.Wait()
+		last := func() (nodes []string) {
+			synctest.Wait()
+			for _, e := range horatio.Sync() {
+				for _, node := range []string{tune, geo} {
+					if strings.Contains(e, "<items node='"+node+"'") {
+						nodes = append(nodes, node)
+					}
+				}
+			}
+			return nodes
+		}
+		for _, x := range []struct {
+			wants []string
+			want  string
+		}{{[]string{geo}, geo}, {[]string{geo, tune}, tune}, {[]string{tune}, ""}, {[]string{tune, geo}, geo}} {
+			var features []string
+			for _, n := range x.wants {
+				features = append(features, n+"+notify")
+			}
+			horatio.Send(caps(ver(features...)))
+			for _, e := range horatio.Sync() {
+				if strings.Contains(e, "disco#info") {
+					id := e[strings.Index(e, "id='")+4:]
+					horatio.Send(answer(id[:strings.Index(id, "'")], "horatio@localhost", features...))
+				}
+			}
+			if got := strings.Join(last(), " "); got != x.want {
+				t.Errorf("wanting %v it gets %q", x.wants, got)
+			}
+		}
+	})
+}

@@ -14,6 +14,7 @@ import (
 	"natter/server/store"
 	"natter/server/xep/forms"
 	"natter/server/xep/pubsub"
+	"natter/server/xep/rsm"
 	"natter/stanza"
 
 	"golang.org/x/sync/singleflight"
@@ -106,7 +107,7 @@ func (m *module) nodes(t *server.Turn, a *server.Account, asker stanza.JID, dst 
 	if err != nil {
 		return nil, err
 	}
-	return s.AppendNodes(dst, who), nil
+	return s.AppendNodes(dst, who, rsm.Query{Max: -1, Index: -1})
 }
 
 // node answers disco about a node: what it is, or its items.
@@ -123,7 +124,11 @@ func (m *module) node(q *server.IQ, node string, items bool) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case items:
-		return s.NodeItems(who, node), nil
+		page, err := rsm.In(q.Stanza, q.Payload)
+		if err != nil {
+			return nil, err
+		}
+		return s.NodeItems(who, node, page)
 	}
 	return s.Info(who, node), nil
 }

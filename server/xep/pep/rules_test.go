@@ -279,3 +279,49 @@ func TestOneAccountSubscribesSoManyAddresses(t *testing.T) {
 		done(c, set("hamlet@localhost", `<unsubscribe node='`+tune+`' jid='fortinbras@localhost/7'/>`), subscribe(tune, "fortinbras@localhost"))
 	}, server.Config{})
 }
+
+// Names can be long and longer where they are escaped: what a contact lists is cut
+// before it is too much for its session, and so is what it is told at once.
+func TestLongNamesEndNoSession(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *servertest.Server) {
+		srv.Befriend(t, "hamlet@localhost", "horatio@localhost")
+		hamlet, c := srv.Login(t, "hamlet@localhost/denmark"), srv.Login(t, "horatio@localhost/x")
+		long := func(i int) string { return fmt.Sprint(1000+i) + strings.Repeat("&amp;", 1000) }
+		for i := range 300 {
+			done(hamlet, publish("p", long(i), item("1", payload("1"))))
+		}
+		c.Send(`<iq type='get' id='d' to='hamlet@localhost'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`)
+		got := c.Next()
+		if n := strings.Count(got, "<item "); n < 50 || n > 150 || !strings.Contains(got, "<count>300</count>") {
+			t.Errorf("%d nodes in %d bytes", n, len(got))
+		}
+		many := func(from int) (all string) {
+			for i := range 40 {
+				all += item(long(from+i), payload("1"))
+			}
+			return all
+		}
+		for i := range 5 {
+			done(hamlet, publish("p", tune, many(i*40), "max_items", "200"))
+		}
+		page := `<iq type='get' id='d' to='hamlet@localhost'><query xmlns='http://jabber.org/protocol/disco#items' node='` + tune + `'><set xmlns='http://jabber.org/protocol/rsm'><max>2</max><before/></set></query></iq>`
+		c.Send(page)
+		if got := c.Next(); strings.Count(got, "<item ") != 2 || !strings.Contains(got, "<first index='198'>") {
+			t.Errorf("got %d bytes, ending in %s", len(got), got[max(0, len(got)-200):])
+		}
+		wants(c, tune)
+		c.Sync()
+		done(hamlet, publish("p", tune, many(200))) // and forty go
+		synctest.Wait()
+		told := 0
+		for _, e := range c.Sync() {
+			told += strings.Count(e, "<item ") + strings.Count(e, "<retract ")
+			if len(e) > 300<<10 {
+				t.Errorf("an event of %d bytes", len(e))
+			}
+		}
+		if told != 80 {
+			t.Errorf("%d of 80 are told", told)
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"natter/server/store"
 	"natter/server/xep/disco"
 	"natter/server/xep/pubsub"
+	"natter/server/xep/rsm"
 	"natter/stanza"
 )
 
@@ -163,20 +164,27 @@ func (m *module) disco(q *server.IQ, s *pubsub.Service, ns string) error {
 	if err != nil {
 		return err
 	}
+	page, err := rsm.In(q.Stanza, q.Payload)
+	if err != nil {
+		return err
+	}
 	node, _ := q.Stanza.ChildAttr(q.Payload, "node")
 	var b []byte
 	switch {
 	case node == "" && ns == disco.NSInfo:
 		ids := []server.Identity{{Category: "pubsub", Type: "service", Name: "Publish-subscribe"}}
-		b = disco.AppendInfo(nil, ids, append(pubsub.Features(true), disco.NSInfo, disco.NSItems, nsCommands, "urn:xmpp:ping"))
+		b = disco.AppendInfo(nil, ids, append(pubsub.Features(true), disco.NSInfo, disco.NSItems, nsCommands, rsm.NS, "urn:xmpp:ping"))
 	case node == "":
-		b = s.AppendNodes([]byte{}, who)
+		b, err = s.AppendNodes([]byte{}, who, page)
 	case node == nsCommands || node == getPending:
 		b = m.commands(node, ns == disco.NSItems)
 	case ns == disco.NSInfo:
 		b = s.Info(who, node)
 	default:
-		b = s.NodeItems(who, node)
+		b, err = s.NodeItems(who, node, page)
+	}
+	if err != nil {
+		return err
 	}
 	if b == nil {
 		return stanza.ItemNotFound("there is no such node")

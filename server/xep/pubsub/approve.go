@@ -48,12 +48,15 @@ func (s *Service) PendingForm(who Asker) *forms.Form {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range s.sorted() {
-		if n.rights().owner(&who) && len(n.pending()) > 0 {
+		if n.rights().owner(&who) && len(n.pending()) > 0 && len(d.Options) < maxAsked {
 			d.Options = append(d.Options, forms.Option{Label: n.name, Value: n.name})
 		}
 	}
 	return f
 }
+
+// maxAsked bounds the nodes of one form, and the questions that one command brings.
+const maxAsked = 50
 
 // SendPending asks an address of who anew about each subscription that waits at a
 // node (§8.7.4). The error is a stanza error (§8.7.3).
@@ -67,6 +70,7 @@ func (s *Service) SendPending(who Asker, to stanza.JID, node string) error {
 		return err
 	}
 	list := n.pending()
+	list = list[:min(len(list), maxAsked)]
 	s.append(0, func(t *server.Turn) {
 		for _, j := range list {
 			s.sendRequest(t, to, n.name, j)

@@ -8,6 +8,7 @@ import (
 	"natter/server/store"
 	"natter/server/xep/disco"
 	"natter/server/xep/forms"
+	"natter/server/xep/rsm"
 	"natter/stanza"
 )
 
@@ -36,41 +37,65 @@ func Features(shared bool) []string {
 }
 
 // AppendNodes appends a disco item for each node that who may read or subscribe to
-// (XEP-0060 §5.2, XEP-0163 §6.2).
-func (s *Service) AppendNodes(b []byte, who Asker) []byte {
+// (XEP-0060 §5.2, XEP-0163 §6.2), of those that page asks for and that fit an answer.
+func (s *Service) AppendNodes(b []byte, who Asker, page rsm.Query) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var names []string
 	for _, n := range s.sorted() {
-		if n.rights().read(&who, true) == nil {
-			b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "node", n.name, "name", n.config.Title)
-			for _, v := range s.Policy.Views() {
-				if v.Base == n.name {
-					b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "node", v.Name)
-				}
+		if n.rights().read(&who, true) != nil {
+			continue
+		}
+		names = append(names, n.name)
+		for _, v := range s.Policy.Views() {
+			if v.Base == n.name {
+				names = append(names, v.Name)
 			}
 		}
 	}
-	return b
+	jid := s.JID.String()
+	title := func(name string) string {
+		if n := s.nodes[name]; n != nil {
+			return n.config.Title
+		}
+		return "" // a view
+	}
+	names, set, err := listed(names, func(name string) int { return 40 + len(jid) + escaped(title(name)) }, page, 2*s.most())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		b = stanza.AppendEmpty(b, "item", "jid", jid, "node", name, "name", title(name))
+	}
+	return append(b, set...), nil
 }
 
-// NodeItems returns a disco item for each item of a node (§5.5), of the most recent
-// ones where there are many; nil where who may not read it.
-func (s *Service) NodeItems(who Asker, node string) []byte {
+// NodeItems returns a disco item for each item of a node (§5.5), of those that page
+// asks for and that fit an answer; nil where who may not read it.
+func (s *Service) NodeItems(who Asker, node string, page rsm.Query) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.at(node)
 	if n == nil || n.rights().read(&who, false) != nil {
-		return nil
+		return nil, nil
 	}
-	if s.view(node) != nil {
-		return stanza.AppendEmpty(nil, "item", "jid", s.JID.String(), "name", viewID)
+	ids := []string{viewID}
+	if s.view(node) == nil {
+		ids = make([]string, len(n.items))
+		for i := range n.items {
+			ids[i] = n.items[i].id
+		}
+	}
+	jid := s.JID.String()
+	ids, set, err := listed(ids, func(string) int { return 30 + len(jid) }, page, s.most())
+	if err != nil {
+		return nil, err
 	}
 	b := []byte{}
-	for i := range n.items[max(0, len(n.items)-maxListed):] {
-		i += max(0, len(n.items)-maxListed)
-		b = stanza.AppendEmpty(b, "item", "jid", s.JID.String(), "name", n.items[i].id)
+	for _, id := range ids {
+		b = stanza.AppendEmpty(b, "item", "jid", jid, "name", id)
 	}
-	return b
+	return append(b, set...), nil
 }
 
 // Info returns the disco#info of a node (§5.3, §5.4), nil where who may not know

@@ -139,7 +139,7 @@ func fit(list []entry, most int, first bool) []entry {
 		if !first {
 			i = len(list) - 1 - k
 		}
-		if size += list[i].size + len(list[i].id) + 100; size > most && k > 0 {
+		if size += list[i].size + escaped(list[i].id) + escaped(list[i].publisher) + 100; size > most && k > 0 {
 			if first {
 				return list[:k]
 			}

@@ -24,7 +24,7 @@ func sortedJIDs[V any](m map[stanza.JID]V) []stanza.JID {
 // affiliations lists what the asker is to nodes (XEP-0060 §5.7).
 func (r *request) affiliations() error {
 	s := r.s
-	b := stanza.AppendOpen(nil, "affiliations", "node", r.node)
+	l := list{b: stanza.AppendOpen(nil, "affiliations", "node", r.node), most: s.most()}
 	s.mu.Lock()
 	base := s.base(r.node)
 	for _, n := range s.sorted() {
@@ -32,11 +32,11 @@ func (r *request) affiliations() error {
 			continue
 		}
 		if a := n.rights().affiliation(&r.who); a != none {
-			b = stanza.AppendEmpty(b, "affiliation", "node", n.name, "affiliation", string(a))
+			l.add("affiliation", "node", n.name, "affiliation", string(a))
 		}
 	}
 	s.mu.Unlock()
-	r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "affiliations")))
+	r.Reply(r.Turn, pubsub(NS, l.close("affiliations")))
 	return nil
 }
 
@@ -49,15 +49,15 @@ func (r *request) listAffiliations() error {
 		s.mu.Unlock()
 		return err
 	}
-	b := stanza.AppendOpen(nil, "affiliations", "node", r.node)
+	l := list{b: stanza.AppendOpen(nil, "affiliations", "node", r.node), most: s.most()}
 	if r.who.Personal {
-		b = stanza.AppendEmpty(b, "affiliation", "jid", s.JID.String(), "affiliation", string(Owner))
+		l.add("affiliation", "jid", s.JID.String(), "affiliation", string(Owner))
 	}
 	for _, j := range sortedJIDs(n.affiliations) {
-		b = stanza.AppendEmpty(b, "affiliation", "jid", j.String(), "affiliation", string(n.affiliations[j]))
+		l.add("affiliation", "jid", j.String(), "affiliation", string(n.affiliations[j]))
 	}
 	s.mu.Unlock()
-	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "affiliations")))
+	r.Reply(r.Turn, pubsub(NSOwner, l.close("affiliations")))
 	return nil
 }
 
@@ -220,14 +220,14 @@ func (r *request) listSubscriptions() error {
 		s.mu.Unlock()
 		return err
 	}
-	b := stanza.AppendOpen(nil, "subscriptions", "node", r.node)
+	l := list{b: stanza.AppendOpen(nil, "subscriptions", "node", r.node), most: s.most()}
 	for _, j := range sortedJIDs(n.subscriptions) {
 		if sub := n.subscriptions[j]; sub.inForce(time.Now()) {
-			b = stanza.AppendEmpty(b, "subscription", "jid", j.String(), "subscription", sub.State)
+			l.add("subscription", "jid", j.String(), "subscription", sub.State)
 		}
 	}
 	s.mu.Unlock()
-	r.Reply(r.Turn, pubsub(NSOwner, stanza.AppendClose(b, "subscriptions")))
+	r.Reply(r.Turn, pubsub(NSOwner, l.close("subscriptions")))
 	return nil
 }
 

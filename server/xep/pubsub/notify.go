@@ -37,8 +37,8 @@ func (s *Service) notify(t *server.Turn, c *Change) {
 }
 
 func (s *Service) tell(t *server.Turn, c *Change) {
-	event := s.event(c)
-	if event == nil {
+	events := s.events(c)
+	if len(events) == 0 {
 		return
 	}
 	var replyTo []byte
@@ -52,7 +52,9 @@ func (s *Service) tell(t *server.Turn, c *Change) {
 		if !who.Presence { // who may not see whether the session is there (XEP-0163 §4.3.1)
 			more = nil
 		}
-		s.sendEvent(t, to, c.Config.MessageType, event, more)
+		for _, event := range events {
+			s.sendEvent(t, to, c.Config.MessageType, event, more)
+		}
 	})
 }
 
@@ -106,40 +108,40 @@ func (s *Service) addresses(t *server.Turn, c *Change, j stanza.JID) []stanza.JI
 	return []stanza.JID{j}
 }
 
-// event returns what a change is told with, nil for nothing.
-func (s *Service) event(c *Change) []byte {
+// events returns what a change is told with, nil for nothing: one event, but for a
+// change of many items that would make too long a one.
+func (s *Service) events(c *Change) [][]byte {
 	switch {
 	case c.Deleted:
 		if c.Redirect == "" {
-			return stanza.AppendEmpty(nil, "delete", "node", c.Node)
+			return [][]byte{stanza.AppendEmpty(nil, "delete", "node", c.Node)}
 		}
 		b := stanza.AppendOpen(nil, "delete", "node", c.Node)
 		b = stanza.AppendEmpty(b, "redirect", "uri", c.Redirect)
-		return stanza.AppendClose(b, "delete")
+		return [][]byte{stanza.AppendClose(b, "delete")}
 	case c.Purged:
-		return stanza.AppendEmpty(nil, "purge", "node", c.Node)
+		return [][]byte{stanza.AppendEmpty(nil, "purge", "node", c.Node)}
 	case c.Configured:
 		if !c.Config.Payloads {
-			return stanza.AppendEmpty(nil, "configuration", "node", c.Node)
+			return [][]byte{stanza.AppendEmpty(nil, "configuration", "node", c.Node)}
 		}
 		b := stanza.AppendOpen(nil, "configuration", "node", c.Node)
 		b = s.form(&c.Config, "result").AppendTo(b)
-		return stanza.AppendClose(b, "configuration")
+		return [][]byte{stanza.AppendClose(b, "configuration")}
 	}
 	if len(c.Published)+len(c.Retracted) == 0 && (c.Config.Persist || c.Config.Payloads) {
 		return nil
 	}
-	b := stanza.AppendOpen(nil, "items", "node", c.Node)
-	for _, i := range c.Published {
-		if !c.Config.Payloads {
-			i.Payload = nil
+	return pieces(c.Node, len(c.Published)+len(c.Retracted), s.most(), func(b []byte, i int) []byte {
+		if k := i - len(c.Published); k >= 0 {
+			return stanza.AppendEmpty(b, "retract", "id", c.Retracted[k])
 		}
-		b = s.appendItem(b, &i, &c.Config)
-	}
-	for _, id := range c.Retracted {
-		b = stanza.AppendEmpty(b, "retract", "id", id)
-	}
-	return stanza.AppendClose(b, "items")
+		item := c.Published[i]
+		if !c.Config.Payloads {
+			item.Payload = nil
+		}
+		return s.appendItem(b, &item, &c.Config)
+	})
 }
 
 // sendEvent sends an event to one address; more, which may be nil, goes beside it.

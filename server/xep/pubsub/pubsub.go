@@ -51,7 +51,7 @@ const overhead = 256
 // Bounds within one node, and on what is on its way to subscribers.
 const (
 	maxOfOne        = 20   // subscriptions of one account's addresses
-	maxListed       = 1000 // entries of a list that is changed, and items that are listed
+	maxListed       = 1000 // entries of a list that is changed
 	maxAffiliations = 1000
 	maxID           = 1023    // bytes of the name of a node or an item
 	maxOutbox       = 1000    // changes

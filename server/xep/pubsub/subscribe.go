@@ -238,7 +238,7 @@ func (r *request) setOptions() error {
 // subscriptions lists the asker's own (§5.6).
 func (r *request) subscriptions() error {
 	s := r.s
-	b := stanza.AppendOpen(nil, "subscriptions", "node", r.node)
+	l := list{b: stanza.AppendOpen(nil, "subscriptions", "node", r.node), most: s.most()}
 	base, now := s.base(r.node), time.Now()
 	s.mu.Lock()
 	for _, n := range s.sorted() {
@@ -247,11 +247,11 @@ func (r *request) subscriptions() error {
 		}
 		for _, j := range sortedJIDs(n.subscriptions) {
 			if j.Bare() == r.who.JID.Bare() && !n.subscriptions[j].over(now) {
-				b = appendSubscription(b, n.name, j, n.subscriptions[j])
+				l.add("subscription", "node", n.name, "jid", j.String(), "subscription", n.subscriptions[j].State)
 			}
 		}
 	}
 	s.mu.Unlock()
-	r.Reply(r.Turn, pubsub(NS, stanza.AppendClose(b, "subscriptions")))
+	r.Reply(r.Turn, pubsub(NS, l.close("subscriptions")))
 	return nil
 }
