@@ -164,6 +164,7 @@ test("links, emoji, pictures of other sites, and a notification", async () => {
 test("an upload shows how far it is, and can be stopped", async () => {
   const juliet = await login(browser, url(), "juliet");
   await entry(juliet, "romeo").click();
+  await heard(juliet, "Read this"); // the history is there
   const before = await juliet.locator(".message").count();
   let go;
   network.uploads = new Promise((done) => (go = done));
@@ -346,7 +347,7 @@ test("Chinese, dark, on a phone and on a screen, with the settings", async () =>
 test("a screen reader finds its way: landmarks, live regions, an order of focus", async () => {
   const p = await login(browser, url(), "juliet");
   await entry(p, "romeo").click();
-  await p.locator("#message").waitFor();
+  await heard(p, "Read this");
   for (const role of ["main", "navigation", "log"]) await p.getByRole(role).first().waitFor();
   assert.equal(await p.getByRole("main").count(), 1);
   assert.equal(await p.getByRole("heading", { level: 1 }).count(), 1);
@@ -389,6 +390,13 @@ test("a screen reader finds its way: landmarks, live regions, an order of focus"
         const [a, b] = [light(rgb(getComputedStyle(el).color)), light(behind(el))];
         const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
         if (ratio < 4.5) out.push(`${ratio.toFixed(2)} ${el.outerHTML.slice(0, 100)}`);
+      }
+      const author = document.querySelector(".author"); // of any name
+      for (let hue = 0; hue < 360; hue += 10) {
+        author.style.setProperty("--hue", hue);
+        const [a, b] = [light(rgb(getComputedStyle(author).color)), light(behind(author))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) out.push(`${ratio.toFixed(2)} a name of hue ${hue}`);
       }
       return out;
     });

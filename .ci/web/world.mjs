@@ -164,7 +164,7 @@ export const launch = (...args) =>
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--headless=new", ...args],
   });
 
-/** What the pages have complained about: the policy's violations, exceptions. */
+/** What the pages have complained about: violations of the policy, exceptions, and requests to anywhere else. */
 export const complaints = [];
 
 /** A window of its own, as another person's. */
@@ -175,6 +175,10 @@ export async function open(browser, url, options = {}) {
   page.on("pageerror", (e) => complaints.push(String(e.stack ?? e)));
   page.on("console", (m) => {
     if (/Content Security Policy|not understood|login /.test(m.text())) complaints.push(m.text());
+  });
+  page.on("request", (r) => {
+    const at = new URL(r.url());
+    if (!["data:", "blob:"].includes(at.protocol) && at.origin !== new URL(url).origin) complaints.push("asked elsewhere: " + r.url());
   });
   await page.goto(url);
   return page;

@@ -49,7 +49,7 @@ export function MessageView({ s, c, m, first, last, onEdit }: Props) {
               <time dateTime={new Date(m.time).toISOString()} title={exactly(m.time)}>
                 {atTime(m.time)}
               </time>
-              {m.mine && <Mark status={m.status} />}
+              {m.mine && !m.retracted && <Mark status={m.status} />}
             </span>
           </div>
           {can && (

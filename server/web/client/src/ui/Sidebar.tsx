@@ -146,7 +146,7 @@ function preview(s: Session, c?: Conversation): string {
   for (let i = c.messages.length - 1; i >= 0; i--) {
     const m = c.messages[i]!;
     if (m.notice) continue;
-    const text = m.retracted ? t("retracted") : m.file ? t("file") : m.geo ? t("location") : m.body || (m.data?.event ?? "");
+    const text = m.retracted ? (m.moderator ? t("retracted_by", { name: m.moderator }) : t("retracted")) : m.file ? t("file") : m.geo ? t("location") : m.body || (m.data?.event ?? "");
     const who = m.mine ? t("you") + ": " : c.kind === "room" ? m.from + ": " : "";
     return (who + text).slice(0, 120);
   }
