@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || 386 || s390x
 
 package c2s
 
@@ -7,8 +7,8 @@ import "syscall"
 // receive is what reading needs beside the bytes: nothing here.
 type receive struct{}
 
-// tellMore has reads of a socket tell whether there is more, which is known on
-// Linux only.
+// tellMore has reads of a socket tell whether there is more, which Linux knows, and
+// is asked for where recvmsg is a system call of its own.
 func tellMore(uintptr) bool { return false }
 
 // read reads into b, without blocking; more is always true.
