@@ -237,12 +237,16 @@ func (h *Host) RevokeInvitation(ctx context.Context, owner, id string) (Invitati
 	return Invitation{}, ErrNoInvitation
 }
 
-// Invitation finds the invitation of a token, for its page. The error is
-// ErrNoInvitation for one that there is not, or that its inviter may not make any
-// more; with the others the invitation is returned too.
-func (h *Host) Invitation(ctx context.Context, token string) (Invitation, error) {
+// Invitation finds the invitation of a token, for its page; makes says whether an
+// account can be made with it now. The error is ErrNoInvitation for one that there is
+// not, or that its inviter may not make any more. How often somebody asks is the
+// caller's to bound: see MayShowToken.
+func (h *Host) Invitation(ctx context.Context, token string) (_ Invitation, makes bool, err error) {
 	v, _, err := h.findInvitation(ctx, token, false)
-	return v.Invitation, err
+	if err != nil {
+		return Invitation{}, false, err
+	}
+	return v.Invitation, h.makesAccounts(&v.Invitation), nil
 }
 
 // findInvitation finds the invitation of a token and its document.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -18,6 +19,9 @@ import (
 // made a contact of: the keys are the localparts of these. They are stored with the
 // account and go one by one, each with the change of that roster.
 const kindInvited = "invited"
+
+// ErrBadPassword says that a password cannot be one.
+var ErrBadPassword = errors.New("the password is no good")
 
 // Invited is an invitation to make an account, as it was shown.
 type Invited struct {
@@ -36,23 +40,37 @@ func errGuessing() error {
 // address. Its errors are ErrNoInvitation and its like, or a *stanza.Error for an address
 // that shows many wrong ones.
 func (h *Host) ShowInvitation(ctx context.Context, token string, addr netip.Addr) (*Invited, error) {
-	throttle := h.Auth.Throttle
-	if throttle != nil {
-		if _, ok := throttle.Allow(addr, invitations); !ok {
-			return nil, errGuessing()
-		}
+	if !h.MayShowToken(addr) {
+		return nil, errGuessing()
 	}
 	v, _, err := h.findInvitation(ctx, token, false)
 	if err == nil && !h.makesAccounts(&v.Invitation) {
 		err = ErrNoInvitation
 	}
-	if errors.Is(err, ErrNoInvitation) && throttle != nil {
-		throttle.Failed(addr, invitations)
+	if errors.Is(err, ErrNoInvitation) {
+		h.ShownWrongToken(addr)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &Invited{v.Invitation, token}, nil
+}
+
+// MayShowToken reports whether an address may show a token: not for a while after it has
+// shown many that were wrong, of which ShownWrongToken tells.
+func (h *Host) MayShowToken(addr netip.Addr) bool {
+	if h.Auth.Throttle == nil {
+		return true
+	}
+	_, ok := h.Auth.Throttle.Allow(addr, invitations)
+	return ok
+}
+
+// ShownWrongToken counts a token that was wrong.
+func (h *Host) ShownWrongToken(addr netip.Addr) {
+	if h.Auth.Throttle != nil {
+		h.Auth.Throttle.Failed(addr, invitations)
+	}
 }
 
 // invitations stands for all of them where wrong passwords are counted by account: it
@@ -72,7 +90,8 @@ func (h *Host) makesAccounts(v *Invitation) bool {
 // SignUp makes an account for who has shown an invitation, which is used up in the same
 // commit; its contacts are told before SignUp returns. Errors: ErrExists for a name that
 // is taken, ErrInvitationUsed or ErrNoInvitation when that happened meanwhile, and a
-// *stanza.Error for a name or a password that cannot be one. That the invitation runs
+// *stanza.Error for a name or a password that cannot be one, the latter an
+// ErrBadPassword too. That the invitation runs
 // out after it was shown does not matter (XEP-0445 §4).
 func (h *Host) SignUp(ctx context.Context, inv *Invited, name, password string) (local string, err error) {
 	if local, err = h.localpart(name); err != nil {
@@ -91,7 +110,7 @@ func (h *Host) SignUp(ctx context.Context, inv *Invited, name, password string) 
 	}
 	account, err := h.passwordDoc(local, password, accountDoc{Created: time.Now()})
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", ErrBadPassword, err)
 	}
 	contacts, err := h.signUp(ctx, inv, local, account)
 	if err != nil {

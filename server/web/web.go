@@ -58,6 +58,7 @@ func New(core *server.Server, clients *c2s.Server, o Options) *Site {
 		}
 		h := core.Host(name)
 		mountChat(mux, h)
+		s.mountInvite(mux)
 		s.mountHostMeta(mux, h)
 		s.mountAPI(mux, h)
 		for _, m := range h.Modules {

@@ -13,6 +13,15 @@ interface Props {
   onLogin: (login: Login, stay: boolean) => void;
 }
 
+/** The address that a link to here names, as that of an invitation does: #login/ADDRESS. */
+function named(): string {
+  try {
+    return decodeURIComponent(/^#login\/([^/]{1,2000})$/.exec(location.hash)?.[1] ?? "");
+  } catch {
+    return "";
+  }
+}
+
 export function LoginForm({ busy, problem, onLogin }: Props) {
   const [error, setError] = useState("");
   const [roomError, setRoomError] = useState("");
@@ -23,9 +32,10 @@ export function LoginForm({ busy, problem, onLogin }: Props) {
   const stay = useRef<HTMLInputElement>(null);
   const again = useRef<HTMLInputElement>(null);
   const room = useRef<HTMLInputElement>(null);
+  const [known] = useState(named);
 
   useEffect(() => {
-    if (matchMedia("(hover: hover)").matches) jid.current!.focus();
+    if (matchMedia("(hover: hover)").matches) (known && !making ? password : jid).current!.focus();
   }, [making]);
 
   const submit = (e: Event) => {
@@ -107,7 +117,8 @@ export function LoginForm({ busy, problem, onLogin }: Props) {
             autocapitalize="none"
             spellcheck={false}
             placeholder={making ? undefined : t("address_hint", { domain: page.domain })}
-            autofocus
+            defaultValue={known}
+            autofocus={!known}
             aria-invalid={!!error}
             aria-describedby="login-said"
           />
@@ -117,6 +128,7 @@ export function LoginForm({ busy, problem, onLogin }: Props) {
             ref={password}
             type="password"
             autocomplete={making ? "new-password" : "current-password"}
+            autofocus={!!known}
             aria-describedby="login-said"
           />
           {making ? (
