@@ -32,16 +32,20 @@ export function families(text) {
   return text.replace(/^.*(listen|bind) \[.*\n/gm, "");
 }
 
-/** Ports of this machine that are free now. */
+/**
+ * Ports of this machine that are free now: of those that are given to no outgoing
+ * connection, which would take one before its server is there.
+ */
 export async function freePorts(n) {
-  const servers = [];
-  for (let i = 0; i < n; i++) {
+  const ports = [];
+  for (let tries = 0; ports.length < n && tries < 1000; tries++) {
+    const port = 12000 + Math.floor(Math.random() * 20000);
     const s = net.createServer();
-    await new Promise((done) => s.listen(0, "127.0.0.1", done));
-    servers.push(s);
+    const free = await new Promise((done) => s.once("error", () => done(false)).listen({ port, host: "127.0.0.1" }, () => done(true)));
+    if (!free) continue;
+    await new Promise((done) => s.close(done));
+    if (!ports.includes(port)) ports.push(port);
   }
-  const ports = servers.map((s) => s.address().port);
-  for (const s of servers) await new Promise((done) => s.close(done));
   return ports;
 }
 

@@ -283,7 +283,8 @@ func offered(t testing.TB, r *raw, handshake string) string {
 // TestWebSocketLogin: SASL without TLS is for this machine, asked by its own name
 // and without a proxy between, or behind a proxy that is trusted and says https.
 func TestWebSocketLogin(t *testing.T) {
-	o := servertest.Options{Strict: true}
+	log := new(lines)
+	o := servertest.Options{Strict: true, Log: log}
 	o.Config.TrustedProxies = []string{"127.0.0.1"}
 	srv := servertest.New(t, o)
 	site := strings.TrimPrefix(srv.HTTP(t), "http://")
@@ -301,12 +302,23 @@ func TestWebSocketLogin(t *testing.T) {
 		{"a trusted proxy that says nothing", []string{"X-Forwarded-For", "192.0.2.1"}, "", "<mechanisms"},
 		{"a trusted proxy with TLS", []string{"X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https"}, ">PLAIN<", "-PLUS"},
 		{"… in the words of RFC 7239", []string{"Forwarded", `for="[2001:db8::1]:4711";proto=https`}, ">PLAIN<", "-PLUS"},
+		{"two headers that disagree", []string{"Forwarded", "for=192.0.2.1;proto=https", "X-Forwarded-For", "192.0.2.2", "X-Forwarded-Proto", "https"}, "", "<mechanisms"},
 		{"one that a stranger claims to be before the proxy", []string{"Forwarded", "for=127.0.0.1;proto=https, for=192.0.2.1;proto=http"}, "", "<mechanisms"},
 	} {
 		f := offered(t, &raw{Conn: dialTCP(t, site), t: t}, handshake(row.header...))
 		if !strings.Contains(f, row.want) || strings.Contains(f, row.not) {
 			t.Errorf("%s: offered %s", row.name, f)
 		}
+	}
+	if !log.has("let it write one and delete the others\" proxy=127.0.0.1") {
+		t.Error("a disagreement is not logged")
+	}
+	conn := dialAs(t, "127.0.0.3", site, "")
+	if f := offered(t, &raw{Conn: conn, t: t}, handshake("Host", "localhost", "X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https")); strings.Contains(f, "<mechanisms") {
+		t.Errorf("a proxy that nobody has named: offered %s", f)
+	}
+	if !log.has("not in trusted_proxies") {
+		t.Error("a proxy that nobody has named is not logged")
 	}
 }
 

@@ -44,7 +44,15 @@ func (s *Site) via(r *http.Request) c2s.Via {
 		v.TLS, v.Proxied = nil, false
 		if h, ok := s.client(r.Header); ok {
 			v.Addr, v.Proxied = h.addr, h.secure
+		} else {
+			s.disagreement.Do(func() {
+				s.core.Log.Warn("a proxy's headers name no client, or several: none counts; let it write one and delete the others", "proxy", v.Addr)
+			})
 		}
+	case said && (v.Addr.IsLoopback() || v.Addr.IsPrivate()): // where one's own proxies are
+		s.unnamed.Do(func() {
+			s.core.Log.Warn("a proxy that is not in trusted_proxies: who comes by it has its address, and cannot log in", "proxy", v.Addr)
+		})
 	case !said && !announced:
 		v.Local = (!v.Addr.IsValid() || v.Addr.IsLoopback()) && loopbackName(r.Host)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,8 @@ type Site struct {
 	muxes   map[string]*http.ServeMux // by host
 	health  health
 	trusted proxy.Networks // whose headers count
+
+	disagreement, unnamed sync.Once // said in the log, once each
 
 	api         *apiState
 	draining    atomic.Bool
