@@ -55,6 +55,7 @@ func New(h *server.Host) *server.Module {
 		Node:         m.node,
 		Hooks: []server.Hook{
 			{Stage: server.FromAccount, Kinds: server.OnMessage, NS: "jabber:x:data", Run: m.decision},
+			{Stage: server.ToAccount, Kinds: server.OnMessage, NS: pubsub.NSEvent, Run: m.bounced},
 			{Stage: server.FromAccount, Kinds: server.OnPresence, Run: m.presence},
 			{Stage: server.ToAccount, Kinds: server.OnPresence, Run: m.shared},
 		},
@@ -177,6 +178,17 @@ func (m *module) ask(c *server.CommandCall) (server.CommandResult, error) {
 	return server.CommandResult{}, m.with(c.Turn, c.Account.Local, func(s *pubsub.Service) error {
 		return s.SendPending(owner(c.Account), c.Origin.JID, f.Get("pubsub#node"))
 	})
+}
+
+// bounced sees an event that comes back to the account as an error (XEP-0163 §4.3.1).
+func (m *module) bounced(p *server.Passage) server.Verdict {
+	if p.Stanza.Type != stanza.TypeError || p.To != p.Account.JID || p.Origin.JID.Bare() == p.To {
+		return server.Pass
+	}
+	if s, err := m.service(p.Turn, p.Account.Local); err == nil {
+		s.Bounced(p.Turn, p.Origin.JID, p.Stanza)
+	}
+	return server.Pass
 }
 
 // owner is the account's owner as who asks.

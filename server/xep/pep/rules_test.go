@@ -325,3 +325,40 @@ func TestLongNamesEndNoSession(t *testing.T) {
 		}
 	})
 }
+
+// Whose events come back is subscribed no more (XEP-0060 §12.4), and nobody ends the
+// subscription of another one so.
+func TestEventsThatComeBackEndASubscription(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *servertest.Server) {
+		hamlet, c, other := srv.Login(t, "hamlet@localhost/denmark"), srv.Online(t, "fortinbras@localhost/x"), srv.Login(t, "osric@localhost/x")
+		c.Sync()
+		for _, node := range []string{tune, geo} {
+			done(hamlet, publish("p", node, item("1", payload("1")), "access_model", "open", "send_last_published_item", "never"))
+			done(c, subscribe(node, "fortinbras@localhost/x"))
+		}
+		back := func(node, condition, typ string) string {
+			return `<message to='hamlet@localhost' type='error' id='e'><event xmlns='http://jabber.org/protocol/pubsub#event'>` + items(node, "") + `</event>` +
+				`<error type='` + typ + `'><` + condition + ` xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`
+		}
+		left := func(want ...string) {
+			t.Helper()
+			synctest.Wait()
+			list := ""
+			for _, node := range want {
+				list += subscription(node, "fortinbras@localhost/x", "subscribed")
+			}
+			c.Send(get("hamlet@localhost", `<subscriptions/>`))
+			c.Expect(`<iq type='result' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub'><subscriptions>` + list + `</subscriptions></pubsub></iq>`)
+		}
+		other.Send(back(tune, "gone", "cancel"))
+		other.Sync()
+		c.Send(back(tune, "resource-constraint", "wait"), back(tune, "remote-server-not-found", "cancel"), back(tune, "service-unavailable", "cancel"))
+		left(geo, tune)
+		c.Send(back(tune, "item-not-found", "cancel"))
+		left(geo)
+		c.Send(back("urn:example:none", "gone", "cancel"))
+		left(geo)
+		c.Send(strings.Replace(back(geo, "gone", "modify"), items(geo, ""), "", 1))
+		left()
+	})
+}

@@ -101,6 +101,11 @@ func (m *module) remove(a *server.Account, b *store.Batch) {
 func (m *module) route(t *server.Turn, o *server.Origin, to stanza.JID, st *stanza.Stanza) {
 	srv := m.host.Server
 	switch {
+	case st.Type == stanza.TypeError && st.Kind == stanza.Message && to == m.jid:
+		if s, err := m.service(t); err == nil {
+			s.Bounced(t, o.JID, st)
+		}
+		return
 	case st.Type == stanza.TypeError, st.Type == stanza.Result:
 		return
 	case st.Kind == stanza.Presence:
