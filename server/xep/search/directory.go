@@ -29,7 +29,7 @@ type directory struct {
 
 	mu     sync.RWMutex
 	ready  bool
-	cards  map[string]person   // by localpart
+	cards  map[string]*person  // by localpart; nil for who has none
 	listed map[string]struct{} // by localpart; who wants to be found
 	// touched are those whose cards have changed while the directory was made.
 	touched map[string]struct{}
@@ -44,9 +44,13 @@ func (d *directory) find(w *wanted, host string) (list []person, ready bool) {
 		return nil, false
 	}
 	for local, p := range d.cards {
-		if _, ok := d.listed[local]; (ok || d.all) && w.matches(&p, local) {
-			p.jid = local + "@" + host
-			list = append(list, p)
+		if _, ok := d.listed[local]; (ok || d.all) && w.matches(p, local) {
+			found := person{}
+			if p != nil {
+				found = *p
+			}
+			found.jid = local + "@" + host
+			list = append(list, found)
 		}
 	}
 	slices.SortFunc(list, func(a, b person) int { return strings.Compare(a.jid, b.jid) })
@@ -71,13 +75,21 @@ func (m *module) visible(t *server.Turn, list []person) ([]person, error) {
 	return list, err
 }
 
+// init makes a directory that is not ready.
+func (d *directory) init() {
+	d.cards, d.listed, d.touched = make(map[string]*person), make(map[string]struct{}), make(map[string]struct{})
+}
+
 // start makes the directory.
 func (m *module) start() {
 	d := &m.people
-	d.cards, d.listed, d.touched = make(map[string]person), make(map[string]struct{}), make(map[string]struct{})
+	d.mu.Lock()
 	for _, local := range m.host.Accounts() {
-		d.cards[local] = person{}
+		if _, there := d.cards[local]; !there {
+			d.cards[local] = nil
+		}
 	}
+	d.mu.Unlock()
 	m.host.Server.Go(func(ctx context.Context) {
 		if err := m.read(ctx); err != nil && ctx.Err() == nil {
 			m.host.Server.Log.Error("no directory to search", "host", m.host.Name, "err", err)
@@ -93,15 +105,13 @@ func (m *module) read(ctx context.Context) error {
 	d := &m.people
 	err := m.each(ctx, kindCard, cardsAtOnce, func(doc *store.Doc) {
 		if _, newer := d.touched[doc.Account]; !newer {
-			d.cards[doc.Account] = readCard(doc.Data)
+			d.cards[doc.Account] = readCard(doc.Data, "")
 		}
 	})
 	if err == nil {
 		err = m.each(ctx, kindFour, cardsAtOnce, func(doc *store.Doc) {
 			if _, newer := d.touched[doc.Account]; !newer {
-				p := readCard(doc.Data)
-				p.node = node4
-				d.cards[doc.Account] = p
+				d.cards[doc.Account] = readCard(doc.Data, node4)
 			}
 		})
 	}
@@ -149,7 +159,7 @@ func (m *module) on(_ *server.Turn, e server.Event) {
 	switch e.Kind {
 	case server.AccountCreated:
 		if _, there := d.cards[e.Local]; !there {
-			d.cards[e.Local] = person{}
+			d.cards[e.Local] = nil
 		}
 	case server.AccountRemoved:
 		delete(d.cards, e.Account.Local)
@@ -159,9 +169,7 @@ func (m *module) on(_ *server.Turn, e server.Event) {
 			d.touched[e.Account.Local] = struct{}{}
 		}
 		if _, there := d.cards[e.Account.Local]; there {
-			p := readCard(e.Data)
-			p.node = e.Node
-			d.cards[e.Account.Local] = p
+			d.cards[e.Account.Local] = readCard(e.Data, e.Node)
 		}
 	}
 }

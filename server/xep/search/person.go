@@ -29,20 +29,22 @@ const maxKept = 200
 type person struct {
 	jid    string
 	fields [4]string
+	folded [5]string // the fields and the full name as they are compared
 	full   string
 	node   string // it is made of this node's item, "" for a card
 }
 
-// readCard reads a card, nil for none.
-func readCard(card []byte) (p person) {
+// readCard reads a card; nil where it tells nothing that can be searched for.
+func readCard(card []byte, node string) *person {
+	p := person{node: node}
 	if card == nil {
-		return p
+		return nil
 	}
 	l := stanza.AfterLogin
 	l.Bytes, l.Memory = max(l.Bytes, len(card)), max(l.Memory, 2*len(card))
 	st, err := stanza.Parse(card, l)
 	if err != nil || !st.Is("vcard-temp", "vCard") {
-		return p
+		return nil
 	}
 	for c := range st.All() {
 		if string(st.Space(c)) != "vcard-temp" {
@@ -63,7 +65,15 @@ func readCard(card []byte) (p person) {
 			}
 		}
 	}
-	return p
+	said := p.full
+	for i, v := range append(p.fields[:], p.full) {
+		p.folded[i] = fold(v)
+		said += v
+	}
+	if said == "" {
+		return nil
+	}
+	return &p
 }
 
 // kept is a value as it is kept: a copy, on one line, not too long.
@@ -134,22 +144,24 @@ func (w *wanted) prepare() error {
 // fold makes text comparable.
 func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
-// matches reports whether a person of an account's name is looked for: each field
-// that is given begins the value, or a word in it.
+// matches reports whether a person, nil for one without a card, of an account's name
+// is looked for: each field that is given begins the value, or a word in it.
 func (w *wanted) matches(p *person, local string) bool {
 	for i, v := range w {
-		if v == "" || begins(p.fields[i], v) {
-			continue
-		}
-		named := i != len(fields)-1 && p.fields[0]+p.fields[1] == "" && begins(p.full, v) // a card with one name
-		if !named && !(i == nickField && strings.HasPrefix(local, v)) {
+		switch {
+		case v == "", i == nickField && strings.HasPrefix(local, v):
+		case p == nil:
+			return false
+		case begins(p.folded[i], v):
+		case i != len(fields)-1 && p.fields[0]+p.fields[1] == "" && begins(p.folded[len(fields)], v): // a card with one name
+		default:
 			return false
 		}
 	}
 	return true
 }
 
+// begins reports whether a value, or a word in it, begins with v.
 func begins(value, v string) bool {
-	value = fold(value)
 	return strings.HasPrefix(value, v) || strings.Contains(value, " "+v)
 }

@@ -39,6 +39,7 @@ func New(h *server.Host) *server.Module {
 		return mod
 	}
 	m := &module{host: h}
+	m.people.init()
 	m.people.all = cfg.UserSearch == "all"
 	mod.Start = m.start
 	mod.On = m.on
