@@ -39,6 +39,7 @@ func (k *sink) Flush(*Turn)                     {}
 func (k *sink) DeliverNonza(*Turn, []byte) bool { return true }
 func (k *sink) End(*Turn, *stanza.StreamError)  {}
 func (k *sink) Room(*Turn) bool                 { return false }
+func (k *sink) Allow(int)                       {}
 func (k *sink) Changed(*Turn)                   {}
 func (k *sink) TLS() bool                       { return false }
 

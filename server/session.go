@@ -94,6 +94,9 @@ type Stream interface {
 	// Room blocks until the queue and what is unconfirmed have room again,
 	// asking for acknowledgement; false when the stream has ended.
 	Room(t *Turn) bool
+	// Allow lets n bytes more wait than the stream's bound, up to the point where
+	// nothing waits any more: what somebody is told at once because they asked for it.
+	Allow(n int)
 	// Changed says that what a restart has to know of the session changed: its
 	// presence, flags, or what modules keep with it.
 	Changed(t *Turn)

@@ -133,6 +133,9 @@ func (s *Stream) finish() {
 	if closeNow {
 		s.closing = false
 	}
+	if s.allowed > 0 && s.waiting() == 0 {
+		s.allowed = 0
+	}
 	s.wake()
 	s.mu.Unlock()
 	if closeNow {

@@ -24,6 +24,7 @@ type Stream struct {
 	secure  bool       // tr is encrypted
 	framing framing    // of what tr carries
 	pull    bool       // tr is written to when it asks, and says what has arrived
+	allowed int32      // bytes that may wait beyond the bound, until none wait
 	out     []byte     // queue, from the pool; nil when empty
 	rest    []byte     // taken from the queue and not yet all written, from an element's start
 	taken   int        // how much of rest the transport has taken
@@ -204,7 +205,7 @@ func (s *Stream) appended(t *server.Turn) bool {
 	if touch {
 		s.touched = true
 	}
-	over := s.waiting() > s.c2s.core.Config.QueueBytes && !s.closing &&
+	over := s.waiting() > s.c2s.core.Config.QueueBytes+int(s.allowed) && !s.closing &&
 		s.stop(&stanza.StreamError{Condition: "resource-constraint", Text: "the client does not read what it is sent"})
 	s.mu.Unlock()
 	if touch {
@@ -224,6 +225,16 @@ func (s *Stream) waiting() int {
 		n = max(n, s.acks.bytes())
 	}
 	return n
+}
+
+// maxAllowed bounds what Allow adds to a stream's bound.
+const maxAllowed = 16 << 20
+
+// Allow raises the bound for what is queued next; see server.Stream.
+func (s *Stream) Allow(n int) {
+	s.mu.Lock()
+	s.allowed = int32(min(int(s.allowed)+n, maxAllowed))
+	s.mu.Unlock()
 }
 
 // TLS reports whether the connection is encrypted.

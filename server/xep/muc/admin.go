@@ -165,9 +165,17 @@ func (r *room) demands(q *server.IQ) ([]demand, error) {
 		affName, hasAff := q.Stanza.ChildAttr(item, "affiliation")
 		roleName, hasRole := q.Stanza.ChildAttr(item, "role")
 		raw, hasJID := q.Stanza.ChildAttr(item, "jid")
-		d.nick, d.named = q.Stanza.ChildAttr(item, "nick")
+		if d.nick, d.named = q.Stanza.ChildAttr(item, "nick"); d.nick != "" {
+			_, j, err := r.addressOf(d.nick)
+			if err != nil {
+				return nil, err
+			}
+			d.nick = j.Resource()
+		}
 		var known bool
 		switch {
+		case hasAff && hasRole: // §16.4 of the business rules
+			return nil, stanza.BadRequest("an item names an affiliation or a role, not both")
 		case hasAff:
 			if d.aff, known = parseAffiliation(affName); !known {
 				return nil, stanza.BadRequest("there is no such affiliation")
@@ -185,11 +193,9 @@ func (r *room) demands(q *server.IQ) ([]demand, error) {
 				return nil, stanza.JIDMalformed("that is not an address")
 			}
 			if d.bare = j.Bare(); d.nick != "" {
-				if _, _, err := r.addressOf(d.nick); err != nil {
-					return nil, err
-				}
-				twice := slices.ContainsFunc(list, func(o demand) bool { return o.nick == d.nick && o.bare != d.bare })
-				if by, ok := r.reserve[d.nick]; ok && by != d.bare.String() || twice {
+				key := nickKey(d.nick)
+				twice := slices.ContainsFunc(list, func(o demand) bool { return nickKey(o.nick) == key && o.bare != d.bare })
+				if by, ok := r.reserve[key]; ok && by != d.bare.String() || twice {
 					return nil, stanza.Conflict("that nick is reserved for somebody else")
 				}
 			}

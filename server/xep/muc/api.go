@@ -48,10 +48,11 @@ func (s *service) post(t *server.Turn, j stanza.JID, p server.RoomPost, then fun
 
 // postAs sends a message of one who is not an occupant.
 func (r *room) postAs(x *exchange, p server.RoomPost, then func(*server.Turn, server.RoomMessage, error)) error {
-	attr, _, refused := r.addressOf(p.As)
+	attr, as, refused := r.addressOf(p.As)
 	if refused != nil {
 		return refused
 	}
+	p.As = as.Resource()
 	from := p.From
 	if from.IsZero() {
 		from = r.svc.host.JID

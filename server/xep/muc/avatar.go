@@ -82,14 +82,19 @@ func photos(st *stanza.Stanza, card stanza.Child) []string {
 	return list
 }
 
-// mayLook refuses those from whom the room is hidden: who is banned, and of a room
-// for members only that is not listed, who is none.
+// mayLook refuses those from whom the room is hidden: who is banned, of a room for
+// members only that is not listed, who is none, of one that takes no guests, guests, and
+// of one that is not open yet (§10.1.1), everybody but its owner.
 func (r *room) mayLook(j stanza.JID) *stanza.Error {
 	switch a := r.affiliation(j); {
+	case r.locked && a < owner:
+		return stanza.ItemNotFound("there is no such room")
 	case a == outcast:
 		return stanza.Forbidden("you are banned from the room")
 	case a < member && r.config.MembersOnly && !r.config.Public && r.byJID[j.String()] == nil:
 		return stanza.Forbidden("only members see the room")
+	case !r.config.Guests && r.svc.guest(j.Bare()):
+		return stanza.Forbidden("the room takes no guests; log in with an account")
 	}
 	return nil
 }

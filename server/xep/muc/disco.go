@@ -17,7 +17,7 @@ import (
 // features of the service, and of every room. Whoever looks for a service whose
 // rooms have archives asks the service.
 var (
-	serviceFeatures = []string{disco.NSInfo, disco.NSItems, nsMUC, nsPing, nsOccupant, nsVCard, nsToken, nsSearch, rsm.NS, archive.NS}
+	serviceFeatures = []string{disco.NSInfo, disco.NSItems, nsMUC, nsStableID, nsPing, nsOccupant, nsVCard, nsToken, nsSearch, rsm.NS, archive.NS}
 	roomFeatures    = []string{
 		disco.NSInfo, disco.NSItems, nsMUC, nsStableID, nsSelfPing, nsOccupant, nsSID, nsPing,
 	}
@@ -55,8 +55,8 @@ func (x *exchange) info(r *room, q *server.IQ) error {
 	case "":
 	case nsReserved:
 		return x.reserved(r, q)
-	case nsTraffic: // §17.1.1: what may be sent to occupants; everything
-		return x.reply(q, disco.Query(disco.NSInfo, node, disco.AppendInfo(nil, nil, []string{nsMUC})))
+	case nsTraffic: // §17.1.1: nothing is discarded
+		return stanza.ServiceUnavailable("whatever is sent to the room is passed on")
 	default:
 		return stanza.ItemNotFound("the room has no such node")
 	}
@@ -121,6 +121,8 @@ func (s *service) answerService(q *server.IQ) error {
 		ids := []server.Identity{{Category: "conference", Type: "text", Name: "Chat rooms"}}
 		q.Reply(q.Turn, disco.Query(disco.NSInfo, "", disco.AppendInfo(nil, ids, serviceFeatures)))
 		return nil
+	case s.guest(q.Origin.JID.Bare()):
+		return stanza.Forbidden("guests enter rooms they know of; log in with an account to see which there are")
 	case q.Stanza.Type == stanza.Get && ns == disco.NSItems && name == "query":
 		return s.listRooms(q)
 	}

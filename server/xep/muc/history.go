@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"natter/stanza"
 )
@@ -94,8 +95,9 @@ func wantedOf(st *stanza.Stanza, muc stanza.Child, now time.Time) wanted {
 }
 
 // pick returns the lines that go to who wants them: the newest, of whole stanzas
-// (§7.2.14), no more than most unless it was asked for more.
-func (h *history) pick(w wanted, most int) []line {
+// (§7.2.14), no more than most unless it was asked for more. more is how many characters
+// each has beside its wire.
+func (h *history) pick(w wanted, most, more int) []line {
 	n := most
 	if w.stanzas >= 0 {
 		n = w.stanzas
@@ -103,7 +105,7 @@ func (h *history) pick(w wanted, most int) []line {
 	from, chars := len(h.lines), 0
 	for from > 0 && len(h.lines)-from < n {
 		l := &h.lines[from-1]
-		chars += l.size() - 64 - len(l.nick)
+		chars += utf8.RuneCount(l.wire.head) + utf8.RuneCount(l.wire.tail) + more
 		if w.chars >= 0 && chars > w.chars || l.at.Before(w.since) {
 			break
 		}
@@ -122,7 +124,7 @@ func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.00
 // replay tells a client that enters of what was said before, and of the subject,
 // which is always the last and there even when it is empty (§7.2.15).
 func (r *room) replay(x *exchange, c *client, w wanted) {
-	for _, l := range r.history.pick(w, r.config.History) {
+	for _, l := range r.history.pick(w, r.config.History, utf8.RuneCount(c.attr)+len(r.appendDelay(nil, time.Time{}))) {
 		x.give(c, l.wire.with(r.appendDelay(nil, l.at)))
 	}
 	x.give(c, r.subjectWire())

@@ -40,6 +40,8 @@ func (r *room) mediated(x *exchange, o *server.Origin, st *stanza.Stanza) *stanz
 // make members, and members if the room lets them (§9.5).
 func (r *room) mayBring(oc *occupant) bool {
 	switch {
+	case r.svc.guest(oc.bare): // they write to nobody outside
+		return false
 	case oc.aff >= mayInvite:
 		return true
 	case oc.role < participant:

@@ -25,6 +25,10 @@ func (r *room) join(x *exchange, o *server.Origin, nick string, st *stanza.Stanz
 	if err != nil {
 		return err
 	}
+	payload := payloadOf(st)
+	if err := tooLong(payload); err != nil {
+		return err
+	}
 	aff := r.affiliation(bare)
 	token, password := false, ""
 	if old == nil && !created {
@@ -51,12 +55,15 @@ func (r *room) join(x *exchange, o *server.Origin, nick string, st *stanza.Stanz
 		}
 		own = append(own, statusNickChanged)
 	}
+	if same := r.taken(nick); same != nil && same.nick != nick && (old == nil || old.oc != same) {
+		nick, own = same.nick, append(own, statusNickChanged) // theirs, spelt in another way
+	}
 	own = append(own, r.welcome(created)...)
 	if old != nil {
 		if old.oc.nick != nick {
 			return r.rename(x, old, nick, st)
 		}
-		old.oc.update(old, payloadOf(st), langOf(st, o))
+		old.oc.update(old, payload, langOf(st, o))
 		r.enter(x, old, st, muc, own, false) // it has lost track: tell it everything again
 		return nil
 	}
@@ -77,8 +84,10 @@ func (r *room) join(x *exchange, o *server.Origin, nick string, st *stanza.Stanz
 	if token {
 		r.redeem(x, bare, password)
 	}
-	r.nicks[nick] = oc
-	c := &client{oc: oc, jid: o.JID, attr: o.Attr, session: o.Session, payload: payloadOf(st), lang: langOf(st, o), heard: now.Unix()}
+	if isNew {
+		r.named(oc)
+	}
+	c := &client{oc: oc, jid: o.JID, attr: o.Attr, session: o.Session, payload: payload, lang: langOf(st, o), heard: now.Unix()}
 	r.addClient(x, c)
 	r.enter(x, c, st, muc, own, isNew)
 	return nil
@@ -88,6 +97,7 @@ func (r *room) join(x *exchange, o *server.Origin, nick string, st *stanza.Stanz
 // before the client alone, of itself; and then of what was said before (§7.1).
 func (r *room) enter(x *exchange, c *client, st *stanza.Stanza, muc stanza.Child, own []string, isNew bool) {
 	r.sendVersions(x, c, st, muc)
+	r.makeRoom(c)
 	for _, other := range r.clients {
 		if other.oc != c.oc && other == other.oc.main() && r.sees(c, other.oc, other.oc.role) {
 			x.give(c, r.presence(other.oc, &change{}, r.knows(c, other.oc), false))
@@ -100,6 +110,34 @@ func (r *room) enter(x *exchange, c *client, st *stanza.Stanza, muc stanza.Child
 		x.give(c, r.presence(c.oc, ch, true, true))
 	}
 	r.replay(x, c, wantedOf(st, muc, time.Now()))
+}
+
+// makeRoom lets the client's queue take the list of occupants: in a large room it is
+// longer than what may wait for somebody who does not read.
+func (r *room) makeRoom(c *client) {
+	if c.session == nil || len(r.nicks) < 50 {
+		return
+	}
+	n := 0
+	for _, other := range r.clients {
+		if other == other.oc.main() {
+			w := r.presence(other.oc, &change{}, r.knows(c, other.oc), false)
+			n += len(w.head) + len(c.attr) + len(w.tail)
+		}
+	}
+	c.session.Out.Allow(n)
+}
+
+// maxPresence bounds the children of a presence in bytes: everybody is sent them by
+// everybody.
+const maxPresence = 8 << 10
+
+// tooLong refuses a presence with more.
+func tooLong(payload []byte) *stanza.Error {
+	if len(payload) > maxPresence {
+		return stanza.PolicyViolation("that presence is too long for a room")
+	}
+	return nil
 }
 
 // maxClients bounds the clients of one occupant.
@@ -163,10 +201,10 @@ func (r *room) full(aff affiliation) *stanza.Error {
 // holder reports whether a nick is somebody else's: of one in the room, or
 // reserved (§7.2.8, §7.10).
 func (r *room) holder(nick string, bare stanza.JID) bool {
-	if oc := r.nicks[nick]; oc != nil && oc.bare != bare {
+	if oc := r.taken(nick); oc != nil && oc.bare != bare {
 		return true
 	}
-	by, ok := r.reserve[nick]
+	by, ok := r.reserve[nickKey(nick)]
 	return ok && by != bare.String()
 }
 
@@ -174,7 +212,7 @@ func (r *room) holder(nick string, bare stanza.JID) bool {
 func (r *room) freeNick(bare stanza.JID) (string, bool) {
 	for i := 1; i <= len(r.nicks)+len(r.reserve)+1; i++ {
 		nick := "guest-" + strconv.Itoa(i)
-		if r.nicks[nick] == nil && !r.holder(nick, bare) {
+		if r.taken(nick) == nil && !r.holder(nick, bare) {
 			return nick, true
 		}
 	}

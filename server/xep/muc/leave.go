@@ -49,7 +49,11 @@ func (r *room) refresh(x *exchange, c *client, nick string, st *stanza.Stanza, o
 	if nick != "" && nick != c.oc.nick {
 		return r.rename(x, c, nick, st)
 	}
-	if c.oc.update(c, payloadOf(st), langOf(st, o)) {
+	payload := payloadOf(st)
+	if err := tooLong(payload); err != nil {
+		return err
+	}
+	if c.oc.update(c, payload, langOf(st, o)) {
 		r.tell(x, c.oc, &change{id: st.ID(), client: c})
 	} else {
 		x.give(c, r.presence(c.oc, &change{id: st.ID()}, true, true))
@@ -62,16 +66,19 @@ func (r *room) refresh(x *exchange, c *client, nick string, st *stanza.Stanza, o
 func (r *room) rename(x *exchange, c *client, nick string, st *stanza.Stanza) *stanza.Error {
 	oc := c.oc
 	attr, _, err := r.addressOf(nick)
+	other := r.taken(nick)
 	switch {
 	case err != nil:
 		return err
-	case r.nicks[nick] != nil, r.holder(nick, oc.bare):
+	case st != nil && len(st.Raw) > maxPresence && tooLong(payloadOf(st)) != nil:
+		return tooLong(payloadOf(st))
+	case other != nil && other != oc, r.holder(nick, oc.bare):
 		return stanza.Conflict("somebody in the room goes by that nick; take another one")
 	}
 	r.tell(x, oc, &change{unavailable: true, nick: nick, statuses: []string{statusNewNick}})
-	delete(r.nicks, oc.nick)
+	r.unnamed(oc)
 	oc.nick, oc.attr, oc.cached = nick, attr, [2][]byte{}
-	r.nicks[nick] = oc
+	r.named(oc)
 	if st != nil {
 		oc.update(c, payloadOf(st), c.lang)
 	}

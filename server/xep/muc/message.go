@@ -147,13 +147,13 @@ func (r *room) send(x *exchange, o *server.Origin, st *stanza.Stanza, l line, d 
 			out(x)
 			return nil
 		}
-		r.queue.put(&queued{from: o.JID, ready: true, run: func(x *exchange, _ error) { out(x) }})
+		r.queue.put(&queued{from: o.JID, size: l.size(), ready: true, run: func(x *exchange, _ error) { out(x) }})
 		return nil
 	}
-	if x.svc.srv.Store.Full() {
+	if _, full := r.queue.has(o.JID); full || x.svc.srv.Store.Full() {
 		return stanza.ResourceConstraint("the server cannot store messages just now; try again later")
 	}
-	i := &queued{from: o.JID}
+	i := &queued{from: o.JID, size: l.size()}
 	i.run = func(x *exchange, err error) {
 		if err != nil {
 			x.after = append(x.after, func(t *server.Turn) {

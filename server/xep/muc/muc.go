@@ -169,7 +169,7 @@ func (r *room) later(x *exchange, o *server.Origin, st *stanza.Stanza, do func(*
 		return stanza.ResourceConstraint("the room has too much to do; try again later")
 	}
 	origin, kept := *o, st.Clone()
-	r.queue.put(&queued{from: o.JID, ready: true, run: func(x *exchange, _ error) {
+	r.queue.put(&queued{from: o.JID, size: len(st.Raw), ready: true, run: func(x *exchange, _ error) {
 		if err := do(x, &origin, kept); err != nil {
 			x.after = append(x.after, func(t *server.Turn) { x.svc.srv.Bounce(t, &origin, kept, err) })
 		}
@@ -194,6 +194,10 @@ func (s *service) message(t *server.Turn, o *server.Origin, to stanza.JID, st *s
 	x := &exchange{t: t, svc: s}
 	var refused *stanza.Error
 	switch {
+	case r.locked && r.byJID[o.JID.String()] == nil: // §16.2 of the business rules
+		if st.Type != stanza.TypeError {
+			refused = stanza.ItemNotFound("there is no such room")
+		}
 	case st.Type == stanza.TypeError:
 		if c := r.byJID[o.JID.String()]; c != nil {
 			r.failed(x, c, st)

@@ -33,6 +33,7 @@ type client struct {
 	lang    []byte          // its xml:lang, escaped; nil without
 	heard   int64           // when it last sent something, in Unix seconds
 	asked   bool            // … and it was asked for a sign of life
+	asking  int             // requests of its that await another's answer
 }
 
 // main is the client whose presence the occupant shows.

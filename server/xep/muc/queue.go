@@ -14,20 +14,26 @@ import (
 type queue struct {
 	mu      sync.Mutex
 	items   []*queued
+	bytes   int
 	running bool // a goroutine is letting out what is ready
 }
 
 // queued is one of them.
 type queued struct {
 	from  stanza.JID
+	size  int // in bytes
 	ready bool
 	err   error
 	// run lets it out, with the room locked; err is why it cannot be.
 	run func(x *exchange, err error)
 }
 
-// maxQueued bounds what waits in one room while the store does not commit.
-const maxQueued = 10_000
+// maxQueued and maxQueuedBytes bound what waits in one room while the store does not
+// commit.
+const (
+	maxQueued      = 10_000
+	maxQueuedBytes = 16 << 20
+)
 
 // empty reports whether nothing waits.
 func (q *queue) empty() bool {
@@ -47,13 +53,14 @@ func (q *queue) has(from stanza.JID) (has, full bool) {
 			break
 		}
 	}
-	return has, len(q.items) >= maxQueued
+	return has, len(q.items) >= maxQueued || q.bytes >= maxQueuedBytes
 }
 
 // put adds an item at the end.
 func (q *queue) put(i *queued) {
 	q.mu.Lock()
 	q.items = append(q.items, i)
+	q.bytes += i.size
 	q.mu.Unlock()
 }
 
@@ -64,6 +71,7 @@ func (q *queue) drop(i *queued) {
 	for n := range q.items {
 		if q.items[n] == i {
 			q.items = append(q.items[:n:n], q.items[n+1:]...)
+			q.bytes -= i.size
 			return
 		}
 	}
@@ -110,10 +118,13 @@ func (r *room) drainSome(t *server.Turn) bool {
 	}
 	x := &exchange{t: t, svc: r.svc}
 	r.mu.Lock()
+	done := 0
 	for _, i := range due {
 		i.run(x, i.err)
+		done += i.size
 	}
 	q.mu.Lock()
+	q.bytes -= done
 	q.items = q.items[n:]
 	if len(q.items) == 0 {
 		q.items = nil

@@ -78,7 +78,7 @@ func (x *exchange) register(r *room, q *server.IQ) error {
 		return refused
 	}
 	nick = j.Resource()
-	if oc := r.nicks[nick]; r.holder(nick, bare) || oc != nil && oc.bare != bare {
+	if r.holder(nick, bare) {
 		return stanza.Conflict("somebody else goes by that nick; take another one")
 	}
 	if _, known := r.affs[bare.String()]; !known && len(r.affs) >= x.svc.srv.Config.RoomAffiliations {

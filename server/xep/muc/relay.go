@@ -5,11 +5,15 @@ import (
 	"time"
 
 	"natter/server"
+	"natter/server/xep/disco"
 	"natter/stanza"
 )
 
 // relayTimeout is how long an occupant may take to answer another one's request.
 const relayTimeout = time.Minute
+
+// maxAsking bounds the requests of one client that await an occupant's answer.
+const maxAsking = 20
 
 // ofAccount are namespaces of what an account keeps: requests for it, sent to an
 // occupant, are for the account, not for one of its clients, whom nobody can know.
@@ -23,13 +27,20 @@ var ofAccount = map[string]bool{
 // its answer back. One's own nick is the room's to answer for (XEP-0410 §3.2).
 func (r *room) relay(x *exchange, q *server.IQ) error {
 	from := r.byJID[q.Origin.JID.String()]
-	if from == nil {
+	ns := string(q.Stanza.Space(q.Payload))
+	switch {
+	case from == nil && (ns == disco.NSInfo || ns == disco.NSItems): // §6.6
+		return stanza.BadRequest("only who is in the room asks its occupants")
+	case from == nil:
 		return stanza.NotAcceptable("you are not in the room; enter it first")
 	}
 	from.heard = time.Now().Unix()
 	to := r.nicks[q.To.Resource()]
-	ns := string(q.Stanza.Space(q.Payload))
 	switch {
+	case from.asking >= maxAsking && !(ns == nsPing && to == from.oc):
+		e := stanza.ResourceConstraint("too many of your requests are unanswered; try again later")
+		e.Type = stanza.Wait
+		return e
 	case to == nil:
 		return stanza.ItemNotFound("nobody in the room goes by that nick")
 	case ns == nsPing && to == from.oc:
@@ -49,8 +60,14 @@ func (r *room) relay(x *exchange, q *server.IQ) error {
 	k := q.Keep()
 	payload := q.Stanza.Detach(nil, q.Payload)
 	typ := q.Stanza.Type
+	from.asking++
 	x.after = append(x.after, func(t *server.Turn) {
 		x.svc.srv.Ask(t, sender, target, typ, payload, relayTimeout, func(t *server.Turn, st *stanza.Stanza, e *stanza.Error) {
+			x.svc.srv.Go(func(context.Context) { // whoever calls may hold a room's lock
+				r.mu.Lock()
+				from.asking--
+				r.mu.Unlock()
+			})
 			if e != nil {
 				e.By = "" // it would tell who the occupant is
 				k.Fail(t, e)

@@ -12,6 +12,8 @@ import (
 
 	"natter/server"
 	"natter/stanza"
+
+	"golang.org/x/text/secure/precis"
 )
 
 // room is a room while it is in memory: somebody is in it, or needed it a moment
@@ -40,9 +42,10 @@ type room struct {
 	subject subject
 	affs    map[string]standing // by bare JID
 	removed map[string]uint64   // those that are none again, with the version since which
-	reserve map[string]string   // bare JIDs by the nick they have registered (§7.10)
+	reserve map[string]string   // bare JIDs by the nick they have registered (§7.10), as nickKey has it
 
 	nicks   map[string]*occupant
+	keys    map[string]*occupant // by what makes nicks alike
 	byJID   map[string]*client
 	clients []*client // in the order they came
 
@@ -86,7 +89,7 @@ func (s *service) newRoom(name string) *room {
 		svc: s, name: name, jid: jid, attr: stanza.AppendAttr(nil, jid.String()), used: time.Now(),
 		affs: make(map[string]standing), reserve: make(map[string]string),
 		removed: make(map[string]uint64), unsaved: make(map[string]bool),
-		nicks: make(map[string]*occupant), byJID: make(map[string]*client),
+		nicks: make(map[string]*occupant), keys: make(map[string]*occupant), byJID: make(map[string]*client),
 		versions: newVersions(),
 		history:  history{most: s.srv.Config.RoomHistory, mostBytes: s.srv.Config.RoomHistoryBytes},
 	}
@@ -135,7 +138,7 @@ func (r *room) dropClient(x *exchange, c *client) {
 	r.clients = slices.DeleteFunc(r.clients, func(o *client) bool { return o == c })
 	delete(r.byJID, c.jid.String())
 	if len(oc.clients) == 0 {
-		delete(r.nicks, oc.nick)
+		r.unnamed(oc)
 	}
 	r.used = time.Now()
 	r.forget(x, c)
@@ -172,7 +175,27 @@ func (r *room) addressOf(nick string) (attr []byte, jid stanza.JID, err *stanza.
 	return stanza.AppendAttr(nil, jid.String()), jid, nil
 }
 
-// roomMessage is the element of a message from the room itself, up to its content.
+// nickKey is what makes two nicks one: how they compare as nicknames (RFC 8266 §2.4),
+// whatever the case, the width and the spaces are.
+func nickKey(nick string) string {
+	if key, err := precis.Nickname.CompareKey(nick); err == nil {
+		return key
+	}
+	return nick
+}
+
+// taken returns the occupant who goes by a nick, or by one that is like it.
+func (r *room) taken(nick string) *occupant { return r.keys[nickKey(nick)] }
+
+// named notes that an occupant goes by its nick, unnamed that it does no more.
+func (r *room) named(oc *occupant) { r.nicks[oc.nick], r.keys[nickKey(oc.nick)] = oc, oc }
+
+func (r *room) unnamed(oc *occupant) {
+	delete(r.nicks, oc.nick)
+	delete(r.keys, nickKey(oc.nick))
+}
+
+// fromRoom is the element of a message from the room itself, up to its content.
 func (r *room) fromRoom(typ string) wire {
 	head := append(append([]byte("<message from='"), r.attr...), "' to='"...)
 	return wire{head, append([]byte("'"), " type='"+typ+"'></message>"...)}

@@ -111,7 +111,7 @@ func (r *room) placeRestored() {
 		oc := r.nicks[o.Nick]
 		if oc == nil {
 			oc = &occupant{nick: o.Nick, attr: attr, bare: bare, id: r.occupantID(bare.String()), aff: r.affiliation(bare), role: o.Role}
-			r.nicks[o.Nick] = oc
+			r.named(oc)
 		} else if oc.bare != bare {
 			continue
 		}

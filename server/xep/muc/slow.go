@@ -7,6 +7,9 @@ import (
 	"natter/stanza"
 )
 
+// maxSpoke is of how many it is remembered when they spoke; guests come and go.
+const maxSpoke = 10_000
+
 // slow refuses a message with a body that comes too soon after the last one of the
 // same user, whatever client or nick it came under (XEP-0500 §5, §7). Admins and
 // owners are not held back.
@@ -21,7 +24,7 @@ func (r *room) slow(oc *occupant, st *stanza.Stanza) *stanza.Error {
 		e.Type = stanza.Wait
 		return e
 	}
-	if r.spoke == nil {
+	if r.spoke == nil || len(r.spoke) >= maxSpoke {
 		r.spoke = make(map[string]time.Time)
 	}
 	r.spoke[bare] = now

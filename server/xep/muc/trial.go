@@ -175,8 +175,8 @@ func (r *room) setStanding(bare string, st standing) {
 			r.trial.affs[bare] = was
 		}
 	}
-	if r.reserve[was.Nick] == bare {
-		delete(r.reserve, was.Nick)
+	if key := nickKey(was.Nick); r.reserve[key] == bare {
+		delete(r.reserve, key)
 	}
 	if st.Since = was.Since; st.empty() {
 		delete(r.affs, bare)
@@ -187,7 +187,7 @@ func (r *room) setStanding(bare string, st standing) {
 		r.affs[bare] = st
 		delete(r.removed, bare)
 		if st.Nick != "" {
-			r.reserve[st.Nick] = bare
+			r.reserve[nickKey(st.Nick)] = bare
 		}
 	}
 	r.unsaved[bare] = true

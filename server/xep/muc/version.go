@@ -127,7 +127,7 @@ func (r *room) restoreStanding(bare string, st standing) {
 	case !st.empty():
 		r.affs[bare] = st
 		if st.Nick != "" {
-			r.reserve[st.Nick] = bare
+			r.reserve[nickKey(st.Nick)] = bare
 		}
 	case st.Since > r.versions.floor:
 		r.removed[bare] = st.Since
