@@ -251,3 +251,26 @@ func TestErrorsTellNothing(t *testing.T) {
 		}
 	})
 }
+
+// Where approval is needed no more nobody waits for it.
+func TestWhoWaitsIsInWhenTheNodeOpens(t *testing.T) {
+	for access, want := range map[string]string{"open": "subscribed", "whitelist": "none"} {
+		t.Run(access, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *servertest.Server) {
+				hamlet, c := srv.Login(t, "hamlet@localhost/denmark"), srv.Online(t, "fortinbras@localhost/x")
+				c.Sync()
+				done(hamlet, publish("p", tune, item("1", payload("1")), "access_model", "authorize", "send_last_published_item", "never"))
+				c.Send(subscribe(tune, "fortinbras@localhost"))
+				c.Expect(subscribed(tune, "fortinbras@localhost", "pending"))
+				done(hamlet, configure(tune, "access_model", access))
+				c.Expect(state(tune, "fortinbras@localhost", want))
+				done(hamlet, publish("p", tune, item("1", payload("2"))))
+				if want == "subscribed" {
+					c.Expect(event("hamlet@localhost", tune, item("1", payload("2"))))
+				}
+				synctest.Wait()
+				c.Silent()
+			})
+		})
+	}
+}

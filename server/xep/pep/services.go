@@ -88,7 +88,11 @@ func (m *module) kept(local string) *pubsub.Service {
 		return nil
 	}
 	m.order.MoveToFront(e)
-	return e.Value.(*held).service
+	h := e.Value.(*held)
+	size := h.service.Size() // it may have grown since
+	m.memory += size - h.size
+	h.size = size
+	return h.service
 }
 
 // keep keeps a service in memory, in the place of an older one.

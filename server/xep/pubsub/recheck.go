@@ -6,8 +6,9 @@ import (
 	"natter/stanza"
 )
 
-// closed cancels the subscriptions of a node, of who has lost access to it, and
-// tells them (XEP-0163 §7.1, XEP-0060 §12.14). Whom the owner blocks keeps the
+// closed cancels the subscriptions of a node, of who has lost access to it, and has
+// those no longer wait who need no approval any more; it tells them (XEP-0163 §7.1,
+// XEP-0060 §12.14). Whom the owner blocks keeps the
 // subscription and gets nothing: who is unblocked is as before. It runs where the
 // store may be read.
 func (s *Service) closed(t *server.Turn, name string, of func(stanza.JID) bool) {
@@ -21,18 +22,22 @@ func (s *Service) closed(t *server.Turn, name string, of func(stanza.JID) bool) 
 	config := n.config
 	s.mu.Unlock()
 	r.config = &config
-	var lost []stanza.JID
+	now := make(map[stanza.JID]string)
 	for j, sub := range r.subscriptions {
 		if !of(j) {
 			continue
 		}
 		who, err := s.Policy.Ask(t, s, j)
-		if err != nil || who.Blocked || r.read(&who, sub.State == statePending) == nil {
-			continue
+		waits := sub.State == statePending
+		switch {
+		case err != nil || who.Blocked:
+		case r.read(&who, waits) != nil:
+			now[j] = "none"
+		case waits && r.read(&who, false) == nil:
+			now[j] = stateSubscribed
 		}
-		lost = append(lost, j)
 	}
-	if len(lost) == 0 {
+	if len(now) == 0 {
 		return
 	}
 	s.mu.Lock()
@@ -41,8 +46,8 @@ func (s *Service) closed(t *server.Turn, name string, of func(stanza.JID) bool) 
 		return // loaded anew, it gives nobody access who has none
 	}
 	var changed []stanza.JID
-	for _, j := range lost {
-		if s.setSubscription(n, j, "none") {
+	for j, state := range now {
+		if n.subscriptions[j] != nil && s.setSubscription(n, j, state) {
 			changed = append(changed, j)
 		}
 	}
