@@ -129,13 +129,31 @@ const (
 // newInvitationToken makes a token: 40 random bits to find it by, 120 that are secret.
 func newInvitationToken() (id, secret string) { return randomWord(5), randomWord(15) }
 
+// FindInvitationToken finds the token in what somebody has pasted: the token alone, or a
+// link with it. The last one counts; "" without any.
+func FindInvitationToken(text string) string {
+	for end := len(text); end >= tokenLen; {
+		start := end
+		for start > 0 && tokenByte(text[start-1]) {
+			start--
+		}
+		if end-start == tokenLen {
+			return text[start:end]
+		}
+		end = start - 1
+	}
+	return ""
+}
+
+func tokenByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= '2' && c <= '7' }
+
 // splitInvitationToken takes a token apart; ok is false for what cannot be one.
 func splitInvitationToken(token string) (id, secret string, ok bool) {
 	if len(token) != tokenLen {
 		return "", "", false
 	}
 	for i := range len(token) {
-		if c := token[i]; (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+		if !tokenByte(token[i]) {
 			return "", "", false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -89,7 +90,8 @@ func TestAnInvitedStrangerMakesAnAccount(t *testing.T) {
 			t.Errorf("not announced: %s", c.Header)
 		}
 		c.Send(`<iq type='get' id='f'><query xmlns='jabber:iq:register'/></iq>`)
-		c.ExpectError("service-unavailable")
+		c.Expect(`<iq type='result' id='f'><query xmlns='jabber:iq:register' scansion:strict='false'><username/><password/><x xmlns='jabber:x:data' type='form' scansion:strict='false'>` +
+			`<field var='username'/><field var='password'/><field var='x-invitation' type='text-single'><required/></field></x></query></iq>`)
 		c.Send(register("nurse", "secret"))
 		c.ExpectError("service-unavailable")
 		c.Send(show(token))
@@ -411,6 +413,70 @@ func TestGuessingTokensIsSlow(t *testing.T) {
 			t.Errorf("another address hears %v", err)
 		}
 	})
+}
+
+// TestAnInvitationInTheForm is for clients that know forms and not XEP-0445.
+func TestAnInvitationInTheForm(t *testing.T) {
+	srv := world(t)
+	juliet := srv.Login(t, "juliet@localhost/balcony")
+	_, token := invited(t, juliet, create, submit())
+	ask := func(name, invitation string) string {
+		return `<iq type='set' id='reg' to='localhost'><query xmlns='jabber:iq:register'>` + submit("FORM_TYPE", "jabber:iq:register", "username", name, "password", "secret", "x-invitation", invitation) + `</query></iq>`
+	}
+	c := srv.Connect(t)
+	for _, bad := range []string{"x", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "https://localhost/invite/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"} {
+		c.Send(ask("nurse", bad))
+		if got := c.ExpectError("not-acceptable"); strings.Contains(got, "secret") {
+			t.Errorf("the password goes back: %s", got)
+		}
+	}
+	c.Send(ask("nurse", ""))
+	c.ExpectError("service-unavailable")
+	c.Send(ask("nurse", " https://localhost/invite/"+token+"?lang=en "))
+	c.Expect(`<iq type='result' id='reg'/>`)
+	c.Authenticate("nurse@localhost", "secret")
+	again := srv.Connect(t)
+	again.Send(ask("peter", token))
+	again.ExpectError("not-acceptable")
+}
+
+func FuzzFindInvitationToken(f *testing.F) {
+	const token = "abcdefghijklmnopqrstuvwxyz234567"
+	for _, s := range []string{"", token, "xmpp:localhost?register;preauth=" + token, "xmpp:romeo@localhost?roster;preauth=" + token + ";ibr=y", "https://localhost/invite/" + token + "?lang=en", token + "a", "-" + token + "-"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := server.FindInvitationToken(s)
+		if got != "" && (len(got) != len(token) || !strings.Contains(s, got)) {
+			t.Errorf("in %q it finds %q", s, got)
+		}
+		if strings.HasPrefix(s, "-") && server.FindInvitationToken(token+s) == "" {
+			t.Errorf("no token in %q", token+s)
+		}
+	})
+}
+
+func TestLinksAreAddresses(t *testing.T) {
+	srv := servertest.New(t)
+	h := srv.Core.Default()
+	for _, name := range []string{"nurse", "o.neill", "a?b", "a;b#c%d", "罗密欧", "a=b!c"} {
+		v, token, err := h.Invite(t.Context(), server.Invitation{Account: true, Name: name})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		u, err := url.Parse(h.URI(&v, token))
+		if err != nil || u.Scheme != "xmpp" || u.RawQuery != "register;preauth="+token {
+			t.Errorf("%s: %v, %v", name, u, err)
+			continue
+		}
+		if path, err := url.PathUnescape(u.Opaque); err != nil || path != v.Name+"@localhost" {
+			t.Errorf("%s: the address is %q (%v)", name, path, err)
+		}
+		if server.FindInvitationToken(u.String()) != token {
+			t.Errorf("%s: no token in %s", name, u)
+		}
+	}
 }
 
 func TestBadTokens(t *testing.T) {

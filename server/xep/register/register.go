@@ -2,8 +2,8 @@
 // server's side: an account is made before login where the configuration allows
 // it, and its owner changes the password or removes the account at any time.
 //
-// No data form is offered: nothing is asked for but the fields that every client
-// knows (§4 recommends forms for more than that).
+// A data form (§4) is offered only where an invitation is needed: else nothing is asked for
+// but the fields that every client knows.
 package register
 
 import (
@@ -61,24 +61,53 @@ func (m *module) closed() error {
 // fields tells a stranger what an account takes (§3.1).
 func (m *module) fields(q *server.IQ) error {
 	inv := q.Stranger.Invited
-	if inv == nil && !m.open() {
+	asks := inv == nil && !m.open() // for an invitation
+	if asks && !m.host.InvitesAccounts() {
 		return m.closed()
 	}
 	b := stanza.AppendOpen(nil, "query", "xmlns", ns)
-	b = stanza.AppendElement(b, "instructions", "Choose a name and a password for the new account.")
+	if asks {
+		b = stanza.AppendElement(b, "instructions", "Accounts are made by invitation here: open the page of yours in a browser, or use a program that asks for it.")
+	} else {
+		b = stanza.AppendElement(b, "instructions", "Choose a name and a password for the new account.")
+	}
 	if inv != nil && inv.Name != "" { // XEP-0445 §2.1
 		b = stanza.AppendElement(b, "username", inv.Name)
 	} else {
 		b = stanza.AppendEmpty(b, "username")
 	}
 	b = stanza.AppendEmpty(b, "password")
+	if asks {
+		b = append(b, invitationForm()...)
+	}
 	q.Reply(q.Turn, stanza.AppendClose(b, "query"))
+	return nil
+}
+
+// show takes the invitation that came in the form.
+func (m *module) show(q *server.IQ, text string) error {
+	q.Turn.Flush() // the store is read
+	ctx, cancel := context.WithTimeout(context.Background(), m.host.Server.Config.StoreTimeout)
+	defer cancel()
+	inv, err := m.host.ShowInvitation(ctx, server.FindInvitationToken(text), q.Stranger.Addr)
+	switch {
+	case errors.Is(err, server.ErrNoInvitation), errors.Is(err, server.ErrInvitationUsed), errors.Is(err, server.ErrInvitationExpired):
+		return stanza.NotAcceptable("the invitation is not good: it was used, has expired or was taken back")
+	case err != nil:
+		return err
+	}
+	q.Stranger.Invited = inv
 	return nil
 }
 
 // create makes an account for a stranger (§3.1).
 func (m *module) create(q *server.IQ) error {
 	f := read(q)
+	if f.invitation != "" && q.Stranger.Invited == nil && m.host.InvitesAccounts() {
+		if err := m.show(q, f.invitation); err != nil {
+			return err
+		}
+	}
 	switch {
 	case q.Stranger.Invited == nil && !m.open():
 		return m.closed()
