@@ -250,6 +250,15 @@ test("where WebSockets are blocked it goes by long polling", async (t) => {
     await heard(guest, "and back");
     await user.getByRole("button", { name: "Settings" }).click();
     await user.getByText("Connected by long polling").waitFor();
+    await user.keyboard.press("Escape");
+    network.cut(); // every request under way is lost, and what its answer carried
+    await say(guest, "said right after the cut, by polling");
+    await say(user, "and answered");
+    await heard(user, "said right after the cut, by polling");
+    await heard(guest, "and answered");
+    for (const p of [guest, user]) {
+      for (const text of ["by long polling", "said right after the cut, by polling", "and answered"]) assert.equal(await message(p, text).count(), 1, text);
+    }
     await guest.context().close();
     await user.context().close();
   } finally {

@@ -161,6 +161,7 @@ func TestWebSocketHandshake(t *testing.T) {
 	}{
 		{"right", nil, 101},
 		{"more than one protocol", []string{"Sec-WebSocket-Protocol", "chat, xmpp"}, 101},
+		{"a client that could compress", []string{"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"}, 101},
 		{"no protocol", []string{"Sec-WebSocket-Protocol", ""}, 400},
 		{"another protocol", []string{"Sec-WebSocket-Protocol", "mqtt"}, 400},
 		{"no upgrade", []string{"Upgrade", ""}, 426},

@@ -1,7 +1,9 @@
 // What was said: by day, by sender, with the page's own notices between.
+import { Component, type ComponentProps } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { older } from "../feature/archive";
 import { markRead, visible } from "../feature/displayed";
+import { moderates } from "../feature/rooms";
 import { onDay, reason, sameDay, t } from "../i18n";
 import type { Words } from "../words/en";
 import type { Conversation, Message, Notice } from "../model";
@@ -68,6 +70,8 @@ export function Log({ s, c, onEdit }: Props) {
     box.current!.scrollTo({ top: box.current!.scrollHeight, behavior: "smooth" });
   };
 
+  // What all messages show of their surroundings: names, and what the user may do.
+  const around = `${s.contactRev.value} ${c.room?.nick} ${moderates(c)} `;
   const said = c.messages.some((m) => !m.notice);
   const typing = [...c.typing].filter(([, until]) => until > Date.now()).map(([who]) => (c.kind === "room" ? who : s.nameOf(who)));
   return (
@@ -112,13 +116,14 @@ export function Log({ s, c, onEdit }: Props) {
                 {m.notice ? (
                   <NoticeLine n={m.notice} />
                 ) : (
-                  <MessageView
+                  <Still
                     s={s}
                     c={c}
                     m={m}
                     first={day || !joins(prev, m)}
                     last={!next || !joins(m, next) || !sameDay(m.time, next.time)}
                     onEdit={onEdit}
+                    as={around + looks(m)}
                   />
                 )}
               </div>
@@ -138,6 +143,22 @@ export function Log({ s, c, onEdit }: Props) {
       )}
     </div>
   );
+}
+
+/** What a message shows that may change, in one word. */
+const looks = (m: Message): string =>
+  `${m.status} ${m.edited} ${m.retracted} ${m.moderator} ${m.archive} ${m.error} ${[...(m.reactions ?? [])].map(([e, who]) => e + [...who].join())} ${m.body}`;
+
+/** A message that is drawn anew only when it looks different: there may be thousands. */
+class Still extends Component<ComponentProps<typeof MessageView> & { as: string }> {
+  override shouldComponentUpdate(next: Still["props"]): boolean {
+    const was = this.props;
+    return next.as !== was.as || next.m !== was.m || next.first !== was.first || next.last !== was.last || next.c !== was.c;
+  }
+  override render() {
+    const { as: _, ...props } = this.props;
+    return <MessageView {...props} />;
+  }
 }
 
 const joins = (a: Message | undefined, b: Message): boolean =>
