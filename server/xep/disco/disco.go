@@ -106,14 +106,14 @@ func (m *module) hostItems(q *server.IQ) error {
 
 // accountInfo describes an account to those who may see it: its owner and the
 // contacts that are subscribed to its presence (XEP-0030 §8). To others it does
-// not exist.
+// not exist, but for nodes that are for everybody.
 func (m *module) accountInfo(q *server.IQ) error {
 	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
 	switch {
-	case !q.Account.SeenBy(q.Origin.JID):
-		return stanza.ServiceUnavailable("")
 	case n != "":
 		return m.node(q, NSInfo, n)
+	case !q.Account.SeenBy(q.Origin.JID):
+		return stanza.ServiceUnavailable("")
 	}
 	ids := []server.Identity{{Category: "account", Type: "registered"}}
 	if m.host.Anonymous {
@@ -126,10 +126,13 @@ func (m *module) accountInfo(q *server.IQ) error {
 	return nil
 }
 
-// node answers about a node of the host or of an account, which some module knows.
+// node answers about a node of the host or of an account, which some module knows. A
+// stranger to the account hears of nodes that an account has for all, and of others
+// what it would if there were no account.
 func (m *module) node(q *server.IQ, ns, node string) error {
+	stranger := q.Account != nil && !q.Account.SeenBy(q.Origin.JID)
 	for _, mod := range m.host.Modules {
-		if mod.Node == nil {
+		if mod.Node == nil || stranger && mod.AccountItems == nil {
 			continue
 		}
 		b, err := mod.Node(q, node, ns == NSItems)
@@ -141,17 +144,17 @@ func (m *module) node(q *server.IQ, ns, node string) error {
 			return nil
 		}
 	}
+	if stranger {
+		return stanza.ServiceUnavailable("")
+	}
 	return stanza.ItemNotFound("there is no such node")
 }
 
 // accountItems lists what modules keep with an account. Available resources
 // (XEP-0030 §4.2 leaves it open) are not listed: presence tells those who may know.
+// Strangers see what is for everybody, which they could read anyway (XEP-0163 §6.2).
 func (m *module) accountItems(q *server.IQ) error {
-	n, _ := q.Stanza.ChildAttr(q.Payload, "node")
-	switch {
-	case !q.Account.SeenBy(q.Origin.JID):
-		return stanza.ServiceUnavailable("")
-	case n != "":
+	if n, _ := q.Stanza.ChildAttr(q.Payload, "node"); n != "" {
 		return m.node(q, NSItems, n)
 	}
 	var b []byte
@@ -163,6 +166,9 @@ func (m *module) accountItems(q *server.IQ) error {
 		if b, err = mod.AccountItems(q.Turn, q.Account, q.Origin.JID, b); err != nil {
 			return err
 		}
+	}
+	if len(b) == 0 && !q.Account.SeenBy(q.Origin.JID) {
+		return stanza.ServiceUnavailable("")
 	}
 	q.Reply(q.Turn, Query(NSItems, "", b))
 	return nil
