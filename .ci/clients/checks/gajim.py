@@ -70,6 +70,45 @@ class Gajim(Client):
         await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=30)
         self._offline = False
 
+    async def parse(self, uri: str) -> dict:
+        """What its parser of URIs makes of one."""
+        return await self._do('parse', uri)
+
+    async def sign_up(self, invitation: str) -> None:
+        """Makes its account with its wizard, the invitation in the form, and goes online."""
+        await self._do('sign_up', self.account.domain, self.server.host, self.server.port, str(self.home / 'leaf.pem'))
+        for _ in range(200):
+            page, text = await self._do('wizard_page')
+            if page == 'form':
+                break
+            if page in ('error', 'redirect'):
+                raise CheckFailed(f'{self.events.who}: its wizard says {text}')
+            await asyncio.sleep(0.1)
+        else:
+            raise CheckFailed(f'{self.events.who}: no form within 20 s, but the page {page}')
+        await self._until('fill_in', [self.account.name, self.account.password, invitation])
+        await self._until('submit')
+        for _ in range(200):
+            page, text = await self._do('wizard_page')
+            if page == 'success':
+                mark = self.events.mark
+                await self._do('connect')
+                await self.events.expect('sign-on', lambda e: e['kind'] == 'signed on', since=mark, timeout=30)
+                self._offline = False
+                return
+            if page == 'error':
+                raise CheckFailed(f'{self.events.who}: its wizard says {text}')
+            await asyncio.sleep(0.1)
+        raise CheckFailed(f'{self.events.who}: no account within 20 s')
+
+    async def _until(self, command: str, *args) -> None:
+        """Has it done as soon as it can be."""
+        for _ in range(100):
+            if await self._do(command, *args):
+                return
+            await asyncio.sleep(0.1)
+        raise CheckFailed(f'{self.events.who}: {command} was not possible within 10 s')
+
     async def answer_certificate_question(self) -> None:
         """Waits for the window about the unknown certificate and adds it to the trusted ones there."""
         await self._started()

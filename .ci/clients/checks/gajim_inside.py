@@ -174,6 +174,73 @@ class Driver:
                                (f'{host}:{port}', ConnectionProtocol.TCP, ConnectionType.START_TLS))
         app.app.enable_account(ACCOUNT)
 
+    def do_parse(self, uri):
+        from gajim.common.helpers import parse_uri
+        read = parse_uri(uri)
+        return {'type': read.type.name, 'query': read.query_type, 'params': read.query_params, 'data': read.data}
+
+    def do_sign_up(self, domain, host, port, certificate):
+        """Opens the account wizard and goes on to the server's form, as somebody would who clicks."""
+        from gajim.common import app
+        from gajim.gtk.util import open_window
+        app.settings.set_app_setting('use_keyring', False)
+        app.cert_store.add_certificate(Gio.TlsCertificate.new_from_file(certificate))
+        app.settings.set_app_setting('autoaway', False)
+        app.settings.set_app_setting('autoxa', False)
+        wizard = self._wizard = open_window('AccountWizard')
+        wizard._generate_account_name = lambda _domain: ACCOUNT  # by which all else here finds it
+        wizard.show_page('signup')
+        signup = wizard.get_page('signup')._ui
+        signup.server_comboboxtext_sign_up_entry.set_text(domain)
+        signup.sign_up_advanced_checkbutton.set_active(True)
+        self._press('signup')
+        advanced = wizard.get_page('advanced')._ui
+        advanced.custom_host_entry.set_text(host)
+        advanced.custom_port_entry.set_text(str(port))
+        self._press('signup')
+
+    def _press(self, name):
+        button, _complete = self._wizard._buttons[name]
+        if not (button.get_visible() and button.get_sensitive()):
+            raise RuntimeError(f'the button {name} of page {self._wizard.get_current_page()} cannot be pressed')
+        button.clicked()
+
+    def do_wizard_page(self):
+        page = self._wizard.get_current_page()
+        text = ''
+        if page == 'error':
+            text = repr([w.get_text() for w in self._within(self._wizard.get_page('error')) if hasattr(w, 'get_text')])
+        return [page, text]
+
+    def _within(self, widget):
+        yield widget
+        if hasattr(widget, 'get_children'):
+            for child in widget.get_children():
+                yield from self._within(child)
+
+    def do_fill_in(self, values):
+        """Types into the fields of the form, from the top; False as long as they have no place yet."""
+        from gi.repository import Gtk
+        entries = [w for w in self._within(self._wizard.get_page('form')) if isinstance(w, Gtk.Entry) and w.get_mapped()]
+        entries.sort(key=lambda w: w.get_allocation().y)
+        if len({w.get_allocation().y for w in entries}) != len(values):
+            return False
+        for entry, value in zip(entries, values):
+            entry.set_text(value)
+        return True
+
+    def do_submit(self):
+        """Submits the form; False as long as it has not been looked over, which takes a moment."""
+        button, _complete = self._wizard._buttons['signup']
+        if button.get_sensitive():
+            self._press('signup')
+            return True
+        return False
+
+    def do_connect(self):
+        """Leaves the wizard for the account that it has made."""
+        self._press('connect')
+
     def do_trust(self):
         """Ticks "add certificate" and presses "connect" in the window about it; False if there is no such window."""
         from gajim.gtk.util import get_app_window

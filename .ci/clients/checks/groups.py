@@ -14,6 +14,7 @@ from .extras import avatar, blocking, devices
 from .files import between_pidgins, between_slixmpp
 from .gajim import Gajim
 from .gosendxmpp import GoSendxmpp
+from .invitations import invitations
 from .omemo import omemo
 from .pidgin import Pidgin
 from .places import places
@@ -153,6 +154,7 @@ GROUPS = {
     'pidgin-files': between_pidgins,
     'gajim-devices': devices,
     'gajim-places': places,
+    'invitations': invitations,
     'pidgin-certificate': certificate(Pidgin),
     'gajim-certificate': certificate(Gajim),
     'pidgin-password': wrong_password(Pidgin, lambda e: e['kind'] == 'connection error'),

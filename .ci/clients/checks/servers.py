@@ -71,9 +71,10 @@ class Natter(Running):
         self._process: Process | None = None
         self._log = Path()
         self._argv: list[str] = []
+        self._data = Path()
 
     async def start(self, directory: Path) -> Server:
-        data = directory / 'data'
+        data = self._data = directory / 'data'
         self._log = directory / 'server.log'
         self.accounts = f'{shlex.quote(self.binary)} user add {{jid}} --data {shlex.quote(str(data))}'
         settings = directory / 'natter.toml'  # what is there no flag for
@@ -83,6 +84,11 @@ class Natter(Running):
         await self._run()
         self.ca = await self._ready(data)
         return await super().start(directory)
+
+    async def invite(self, *flags: str) -> list[str]:
+        """Makes an invitation and returns its links: the page's, and the one for chat programs."""
+        said = await output([self.binary, 'invite', *flags, '--data', str(self._data)], env=dict(os.environ), privileged=True)
+        return said.split()
 
     async def _run(self) -> None:
         self._process = await Process.start(self._argv, self._log, dict(os.environ), privileged=True)

@@ -45,6 +45,7 @@ class Slixmpp(Client):
             xmpp.ssl_context.maximum_version = self.newest_tls
         for plugin in self.plugins:
             xmpp.register_plugin(plugin)
+        self.prepare(xmpp)
         xmpp.add_filter('in', lambda stanza: self._wire('RECV', stanza))
         xmpp.add_filter('out', lambda stanza: self._wire('SEND', stanza))
 
@@ -85,6 +86,9 @@ class Slixmpp(Client):
             raise CheckFailed(f'{self.events.who}: login: {error}')
         self.mechanism = xmpp['feature_mechanisms'].mech.name
         self.tls = xmpp.socket.version() if xmpp.socket else ''
+
+    def prepare(self, xmpp: ClientXMPP) -> None:
+        """For what a kind of client does before it connects."""
 
     def _wire(self, direction: str, stanza):
         self._log.write(f'{direction}: {stanza}\n')
