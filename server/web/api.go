@@ -196,6 +196,10 @@ func (a *roomAPI) message(room stanza.JID, m *server.RoomMessage) apiMessage {
 	return out
 }
 
+// says reports whether there is anything in the message for a reader over HTTP: not
+// with chat states, reactions and the like.
+func (m *apiMessage) says() bool { return m.Body != "" || m.Subject != nil || m.Event != "" }
+
 // dataOf returns the application data in a message: with its name (XEP-0432), or
 // without (XEP-0335), which is the event "json".
 func dataOf(st *stanza.Stanza) (event string, data json.RawMessage) {
@@ -251,29 +255,68 @@ func (a *roomAPI) messages(w http.ResponseWriter, r *http.Request, p principal) 
 		}
 		defer a.hub.leave(j, sub)
 	}
-	list, err := a.read(j, after, before, n)
+	list, err := a.page(j, after, before, n)
 	if err == nil && len(list) == 0 && sub != nil {
 		a.site.alive(w)
 		timer := time.NewTimer(time.Duration(wait) * time.Second)
 		defer timer.Stop()
-		select {
-		case <-sub.out:
-			list, err = a.read(j, after, before, n)
-		case <-timer.C:
-		case <-r.Context().Done():
-			return nil
-		case <-a.site.drained:
+		for over := false; err == nil && len(list) == 0 && !over; {
+			select {
+			case _, more := <-sub.out:
+				over = !more
+				list, err = a.page(j, after, before, n)
+			case <-timer.C:
+				over = true
+			case <-r.Context().Done():
+				return nil
+			case <-a.site.drained:
+				over = true
+			}
 		}
 	}
 	if err != nil {
 		return err
 	}
-	out := []apiMessage{}
-	for i := range list {
-		out = append(out, a.message(j, &list[i]))
+	if list == nil {
+		list = []apiMessage{}
 	}
-	reply(w, http.StatusOK, map[string]any{"room": j.String(), "messages": out})
+	reply(w, http.StatusOK, map[string]any{"room": j.String(), "messages": list})
 	return nil
+}
+
+// maxLook bounds how many pages are looked through for messages that say something.
+const maxLook = 50
+
+// page returns up to n messages after one, or before one, in order.
+func (a *roomAPI) page(j stanza.JID, after, before uint64, n int) (out []apiMessage, err error) {
+	for range maxLook {
+		list, err := a.read(j, after, before, n)
+		if err != nil {
+			return nil, err
+		}
+		var said []apiMessage
+		for i := range list {
+			if m := a.message(j, &list[i]); m.says() {
+				said = append(said, m)
+			}
+		}
+		if after != 0 {
+			out = append(out, said...)
+			out = out[:min(n, len(out))]
+		} else {
+			out = append(said, out...)
+			out = out[max(0, len(out)-n):]
+		}
+		if len(out) == n || len(list) < n {
+			break
+		}
+		if after != 0 {
+			after = list[len(list)-1].ID
+		} else {
+			before = list[0].ID
+		}
+	}
+	return out, nil
 }
 
 func (a *roomAPI) read(j stanza.JID, after, before uint64, n int) (list []server.RoomMessage, err error) {

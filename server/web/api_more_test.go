@@ -329,6 +329,58 @@ func TestEventsOfOnesOwn(t *testing.T) {
 	}
 }
 
+// TestOnlyWhatIsSaid: chat states, reactions and markers are no messages for who reads
+// over HTTP; a page holds as many as were asked for all the same.
+func TestOnlyWhatIsSaid(t *testing.T) {
+	w := newAPIWorld(t, server.Config{NoLimits: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	in := w.follow(ctx, "")
+	in.Scan()
+	quiet := func() {
+		for _, what := range []string{"<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+			"<reactions xmlns='urn:xmpp:reactions:0' id='x'><reaction>x</reaction></reactions><store xmlns='urn:xmpp:hints'/>"} {
+			w.juliet.Send("<message type='groupchat' to='garden@conference.localhost'>" + what + "</message>")
+		}
+	}
+	for i := range 5 {
+		quiet()
+		w.say(fmt.Sprint("m", i))
+		quiet()
+	}
+	for i := range 5 {
+		if _, _, data := event(t, in); !strings.Contains(data, fmt.Sprintf(`"body":"m%d"`, i)) {
+			t.Errorf("event %d is %s", i, data)
+		}
+	}
+	w.juliet.Sync()
+	var ids []string
+	all := w.do("GET", "/api/rooms/garden/messages", bot, "", "")
+	list, _ := all.v["messages"].([]any)
+	for _, m := range list {
+		ids = append(ids, m.(map[string]any)["id"].(string))
+	}
+	if len(ids) != 5 {
+		t.Fatalf("all: %s", all.raw)
+	}
+	for _, row := range []struct{ query, first, last string }{
+		{"?limit=2", "m3", "m4"}, {"?limit=2&before=" + ids[4], "m2", "m3"}, {"?limit=3&after=" + ids[0], "m1", "m3"},
+	} {
+		got := w.do("GET", "/api/rooms/garden/messages"+row.query, bot, "", "")
+		list, _ := got.v["messages"].([]any)
+		if len(list) < 2 || list[0].(map[string]any)["body"] != row.first || list[len(list)-1].(map[string]any)["body"] != row.last {
+			t.Errorf("%s: %s", row.query, got.raw)
+		}
+	}
+	answer := make(chan response, 1)
+	go func() { answer <- w.do("GET", "/api/rooms/garden/messages?wait=30&after="+ids[4], bot, "", "") }()
+	quiet() // wakes nobody
+	w.say("m5")
+	if got := <-answer; !strings.Contains(got.raw, `"body":"m5"`) {
+		t.Errorf("waiting: %s", got.raw)
+	}
+}
+
 // TestProblems: an error says what it is, in which status, and what to do (RFC 9457).
 func TestProblems(t *testing.T) {
 	w := newAPIWorld(t, server.Config{})

@@ -174,7 +174,7 @@ func (a *roomAPI) events(w http.ResponseWriter, r *http.Request, p principal) er
 			return nil // the reader comes back
 		}
 		for i := range list {
-			if out.write(a.event(j, &list[i])) != nil {
+			if b := a.event(j, &list[i]); b != nil && out.write(b) != nil {
 				return nil
 			}
 			after = list[i].ID
@@ -195,7 +195,9 @@ func (a *roomAPI) events(w http.ResponseWriter, r *http.Request, p principal) er
 				continue
 			}
 			after = e.m.ID
-			err = out.write(e.bytes(a, j))
+			if b := e.bytes(a, j); b != nil {
+				err = out.write(b)
+			}
 		case <-beat.C:
 			err = out.write([]byte(": still here\n\n"))
 		case <-r.Context().Done():
@@ -211,9 +213,12 @@ func (a *roomAPI) events(w http.ResponseWriter, r *http.Request, p principal) er
 }
 
 // event is a message as a server-sent event: with application data, of the data's
-// name.
+// name. It is nil for one that says nothing.
 func (a *roomAPI) event(j stanza.JID, m *server.RoomMessage) []byte {
 	v := a.message(j, m)
+	if !v.says() {
+		return nil
+	}
 	data, err := json.Marshal(v)
 	if err != nil {
 		return nil

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import urllib.request
 from xml.etree import ElementTree
 
@@ -157,6 +158,34 @@ async def rooms(context) -> list[Step]:
         await visitor.status('offline')
         await late.events.expect('leave', lambda e: e.get('what') == 'left' and e['nick'] == 'peter', since=mark)
 
+    async def curl() -> None:
+        """curl -N follows the room and curl -d speaks in it, as the README has it."""
+        api = f'{context.source.url}/api/rooms/{room}'
+        reader = await asyncio.create_subprocess_exec('curl', '-sN', f'{api}/events', stdout=asyncio.subprocess.PIPE)
+        try:
+            async def event() -> dict:
+                while line := await asyncio.wait_for(reader.stdout.readline(), 20):
+                    if line.startswith(b'data: '):
+                        return json.loads(line[6:])
+                raise CheckFailed('the stream of events ended')
+            await asyncio.wait_for(reader.stdout.readline(), 20)  # it follows now
+            marks = {c: c.events.mark for c in everybody.values()}
+            poster = await asyncio.create_subprocess_exec(
+                'curl', '-sf', '-d', 'curl says < & "hello"', f'{api}/messages?nick=cron', stdout=asyncio.subprocess.PIPE)
+            answer, _ = await asyncio.wait_for(poster.communicate(), 20)
+            await all_of(*(c.hears_in(room, 'cron', 'curl says < & "hello"', marks[c]) for c in everybody.values()))
+            heard = await event()
+            if heard['id'] != json.loads(answer)['id'] or heard['nick'] != 'cron':
+                raise CheckFailed(f'posted {answer}, heard {heard}')
+            for nick, client in guests.items():
+                await client.say_in(room, f'{client.kind} to curl')
+                heard = await event()
+                if (heard['nick'], heard['body']) != (nick, f'{client.kind} to curl'):
+                    raise CheckFailed(f'heard {heard}')
+        finally:
+            reader.kill()
+            await reader.wait()
+
     async def content() -> None:
         wrong = [f'{c.events.who}: {line[:500]}' for c in everybody.values() for line in c.complaints()[:10]]
         if wrong:
@@ -175,7 +204,8 @@ async def rooms(context) -> list[Step]:
     steps += [('the room\'s archive has all of it, page by page', archive, False),
               ('Gajim makes a room of its own', lambda: gajim.create(f'{gajim.account.name}-garden@{conference(context)}'), False)]
     if isinstance(context.source, Natter):
-        steps += [('a guest without an account enters, is heard and leaves', guest, False)]
+        steps += [('a guest without an account enters, is heard and leaves', guest, False),
+                  ('curl speaks, heard by all, and hears each of them', curl, False)]
     steps += [(f'{c.kind} is kicked, sees it and comes back', kicked(n, c), False) for n, c in guests.items()]
     steps += [(f'{c.kind} is banned, sees it and can\'t come back', banned(n, c), False) for n, c in guests.items()]
     steps += [('nobody logged a complaint about the protocol', content, False)]

@@ -67,6 +67,7 @@ class Natter(Running):
     def __init__(self, binary: str, port: int | None = None):
         super().__init__(HOST, port or free_port(), DOMAIN, Path(), '')
         self.binary = binary
+        self.url = ''  # of its pages and its API
         self._suffix = ''
         self._process: Process | None = None
         self._log = Path()
@@ -79,8 +80,10 @@ class Natter(Running):
         self.accounts = f'{shlex.quote(self.binary)} user add {{jid}} --data {shlex.quote(str(data))}'
         settings = directory / 'natter.toml'  # what is there no flag for
         settings.write_text(f'bytestreams = "{HOST}:{free_port()}"\n')
+        http = f'{HOST}:{free_port()}'
+        self.url = f'http://localhost:{http.rpartition(":")[2]}'
         self._argv = [self.binary, 'serve', '--config', str(settings), '--data', str(data), '--domain', DOMAIN, '--c2s', f'{HOST}:{self.port}',
-                      '--c2s-tls', 'off', '--http', f'{HOST}:{free_port()}', '--https', 'off']
+                      '--c2s-tls', 'off', '--http', http, '--https', 'off']
         await self._run()
         self.ca = await self._ready(data)
         return await super().start(directory)
