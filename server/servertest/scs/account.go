@@ -78,13 +78,15 @@ func hasCondition(stanza *Element, condition string) bool {
 
 // Fresh returns the script with every account of its cast renamed, and every room:
 // suffix is put behind the localpart, in the cast and wherever the bare JID is
-// written out. Characters with the property "account: none" are renamed too. A room
+// written out. Characters with the property "account: none" are renamed too, administrators are not. A room
 // is a bare JID at a host below one that the cast has accounts at. source is the text
 // the script was parsed from. The new names of the rooms are returned as well.
 func Fresh(script *Script, source, suffix string) (fresh *Script, rooms []string, err error) {
 	var jids, hosts []string
 	for _, c := range script.Cast {
-		jids = append(jids, c.JID)
+		if !c.admin() {
+			jids = append(jids, c.JID)
+		}
 		hosts = append(hosts, "."+c.Domain())
 	}
 	for _, j := range bareJIDs(source) {

@@ -63,7 +63,7 @@
 // mechanism's name), tls (starttls, direct or none), lang (the stream's
 // xml:lang, "en" when absent), acks ("script" when the script answers the
 // server's <r/> itself) and account ("none" when no account may be made for
-// it beforehand). connect_host and connect_port are read and ignored: which
+// it beforehand, "admin" when it is an administrator's). connect_host and connect_port are read and ignored: which
 // server is played against is the runner's to choose.
 //
 // # Matching

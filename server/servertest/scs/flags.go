@@ -30,6 +30,7 @@ type flags struct {
 	files                            []string
 
 	transport, path string
+	admin           string
 	web             []WebTransport // beside tcp
 }
 
@@ -57,6 +58,7 @@ func parseFlags(args []string, stdout io.Writer, web []WebTransport) (*flags, er
 	set.BoolVar(&f.plain, "plain", false, "allow the PLAIN mechanism without TLS")
 	set.BoolVar(&f.register, "register", false, "register missing accounts (XEP-0077)")
 	set.BoolVar(&f.fresh, "fresh", false, "register new accounts for every script and remove them after it;\nrooms get new names too")
+	set.StringVar(&f.admin, "admin", "", "`JID` of the server's administrator, for scripts that need one; the\npassword is in $NATTER_ADMIN_PASSWORD. Without it they are left out")
 	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "time limit of a step")
 	set.DurationVar(&f.quiet, "quiet", 300*time.Millisecond, "how long \"receives nothing\" watches")
 	set.BoolVar(&f.passPresence, "pass-presence", false, "pass over presence where a message or IQ is expected")
@@ -188,6 +190,7 @@ func (f *flags) load() (jobs []job, skipped []outcome, err error) {
 			errs = append(errs, err)
 			continue
 		}
+		f.appoint(script)
 		j := job{name: file, title: script.Title, source: text, script: script}
 		if why := f.leavesOut(script); why != "" {
 			skipped = append(skipped, outcome{job: j, skipped: why})
@@ -203,6 +206,15 @@ func (f *flags) load() (jobs []job, skipped []outcome, err error) {
 	return jobs, skipped, errors.Join(errs...)
 }
 
+// appoint puts the administrator into the script, where it has one.
+func (f *flags) appoint(s *Script) {
+	for i := range s.Cast {
+		if c := &s.Cast[i]; f.admin != "" && c.admin() {
+			c.JID, c.Props["password"] = f.admin, os.Getenv("NATTER_ADMIN_PASSWORD")
+		}
+	}
+}
+
 // leavesOut says why the tags keep a script from being played, "" when they
 // do not.
 func (f *flags) leavesOut(s *Script) string {
@@ -215,6 +227,9 @@ func (f *flags) leavesOut(s *Script) string {
 				return "tag " + tag + ", which " + w.Name + " does not have"
 			}
 		}
+	}
+	if f.admin == "" && slices.ContainsFunc(s.Cast, Character.admin) {
+		return "it needs an administrator: --admin"
 	}
 	for _, tag := range splitTags(f.skip) {
 		if s.HasTag(tag) {

@@ -99,11 +99,12 @@ func (f *flags) playOne(ctx context.Context, j job, opt Options) error {
 	if err != nil {
 		return err
 	}
+	f.appoint(script)
 	defer func() {
 		seen := map[string]bool{}
 		for i := range script.Cast {
 			c := &script.Cast[i]
-			if !seen[c.JID] {
+			if !seen[c.JID] && !c.admin() {
 				seen[c.JID] = true
 				// The script may have removed it, or changed the password.
 				_ = Unregister(ctx, opt, c.JID, c.Password(), rooms...)

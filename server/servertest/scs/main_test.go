@@ -192,3 +192,18 @@ func TestCommandPlaysOnFreshAccounts(t *testing.T) {
 		t.Errorf("%s, %s", made, removed)
 	}
 }
+
+// TestCommandNeedsAnAdministrator: what an administrator does is left out, unless there
+// is one, whose account is neither made nor removed.
+func TestCommandNeedsAnAdministrator(t *testing.T) {
+	log := make(chan string, 16)
+	addr, dir := house(t, registrar(log), map[string]string{"a.scs": strings.Replace(goodScript, "@localhost\n", "@localhost\n\taccount: admin\n", 1)})
+	status, out, _ := command("--host", addr, "--tls", "none", "--plain", "--fresh", dir)
+	if status != exitPassed || !strings.Contains(out, "--admin") || len(log) > 0 {
+		t.Fatalf("status %d\n%s", status, out)
+	}
+	t.Setenv("NATTER_ADMIN_PASSWORD", "other")
+	if status, out, _ = command("--host", addr, "--tls", "none", "--plain", "--admin", "boss@localhost", dir); status != exitPassed {
+		t.Fatalf("status %d\n%s", status, out)
+	}
+}

@@ -187,9 +187,9 @@ func (c *Character) settle() error {
 		return fmt.Errorf("acks %q is neither auto nor script", c.Props["acks"])
 	}
 	switch c.Props["account"] {
-	case "", "none":
+	case "", "none", "admin":
 	default:
-		return fmt.Errorf("account %q can only be none", c.Props["account"])
+		return fmt.Errorf("account %q is neither none nor admin", c.Props["account"])
 	}
 	c.JID = bare
 	return nil

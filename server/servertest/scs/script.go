@@ -39,6 +39,9 @@ func (c *Character) Password() string {
 	return "password"
 }
 
+// admin reports whether the character is an administrator of the server.
+func (c Character) admin() bool { return c.Props["account"] == "admin" }
+
 // Username returns the localpart of the JID.
 func (c *Character) Username() string {
 	local, _, _ := strings.Cut(c.JID, "@")
