@@ -155,6 +155,15 @@ test("links, emoji, pictures of other sites, and a notification", async () => {
   assert.equal(await links.count(), 1);
   assert.equal(await links.getAttribute("href"), "https://example.org/a_(b)?c=1&d=2");
   assert.match(await links.getAttribute("rel"), /noopener.*noreferrer/);
+  await juliet.locator("#message").fill("*bold _both_* a*b*c ~gone~ `*code*` 2 * 3 * 4\n> quoted\n>> twice\n```\nas *it* is\n```\nhttps://example.org/_x_");
+  await juliet.locator("#message").press("Enter");
+  const fancy = romeo.locator(".message", { hasText: "twice" }).locator(".text");
+  await fancy.waitFor();
+  assert.deepEqual(await fancy.locator("strong, em, s, code").allTextContents(), ["*bold _both_*", "_both_", "~gone~", "`*code*`"]);
+  assert.deepEqual(await fancy.locator("blockquote").allTextContents(), ["quotedtwice", "twice"]);
+  assert.deepEqual(await fancy.locator("pre").allTextContents(), ["as *it* is"]);
+  assert.equal(await fancy.locator("a").getAttribute("href"), "https://example.org/_x_");
+  await picture(romeo, "styled");
   await say(juliet, "https://pictures.example/cat.png");
   await romeo.getByRole("button", { name: "Show image from pictures.example" }).waitFor();
   assert.equal(await romeo.locator('img[src*="pictures.example"]').count(), 0);

@@ -32,6 +32,8 @@ export interface Message {
   data?: { event: string; json: string };
   /** Its sender wants to know when it has been read (XEP-0333). */
   markable?: boolean;
+  /** To be shown without styling. */
+  plain?: boolean;
   /** A line of the page's own: somebody came, left, is called something else. */
   notice?: Notice;
 }

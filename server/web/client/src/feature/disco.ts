@@ -72,6 +72,7 @@ const ours = [
   NS.receipts,
   NS.retract,
   NS.sid,
+  NS.styling,
 ].sort();
 const identity = { category: "client", type: "web", name: "natter" };
 const home = "https://natter/web";

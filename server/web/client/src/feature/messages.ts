@@ -113,6 +113,7 @@ export function build(p: Parsed, from: string, mine: boolean, archive?: string):
     geo: parseGeo(body),
     data: p.data,
     markable: p.markable,
+    plain: p.unstyled,
   };
 }
 

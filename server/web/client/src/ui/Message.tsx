@@ -13,6 +13,7 @@ import { Avatar } from "./Avatar";
 import { quickEmoji } from "./emoji";
 import { Icon, type IconName } from "./icons";
 import { Menu } from "./Menu";
+import { linked, styled } from "./Styled";
 import { hue, isImage, onlyEmoji, pieces } from "./util";
 
 interface Props {
@@ -143,7 +144,7 @@ function Body({ s, m, name }: { s: Session; m: Message; name: string }) {
   if (m.data) {
     return (
       <>
-        {m.body && <Text body={m.body} />}
+        {m.body && <Text body={m.body} plain={m.plain} />}
         <Data event={m.data.event} json={m.data.json} />
       </>
     );
@@ -158,7 +159,7 @@ function Body({ s, m, name }: { s: Session; m: Message; name: string }) {
   const image = pieces(m.body.slice(0, long)).find((p) => "url" in p && /^https?:/.test(p.url) && isImage(p.url));
   return (
     <>
-      <Text body={m.body} />
+      <Text body={m.body} plain={m.plain} />
       {image && "url" in image && <Picture url={image.url} />}
     </>
   );
@@ -167,28 +168,18 @@ function Body({ s, m, name }: { s: Session; m: Message; name: string }) {
 const long = 4000; // characters, more than anyone reads at a glance
 
 /** Text with its links; what is very long is cut until it is wanted, since laying it out takes its time. */
-function Text({ body }: { body: string }) {
+function Text({ body, plain }: { body: string; plain?: boolean }) {
   const [whole, setWhole] = useState(false);
-  if (whole || body.length <= long * 1.2) return <span class="text">{linked(body)}</span>;
+  const show = plain ? linked : styled;
+  if (whole || body.length <= long * 1.2) return <span class="text">{show(body)}</span>;
   return (
     <>
-      <span class="text">{linked(body.slice(0, long))}…</span>{" "}
+      <span class="text">{show(body.slice(0, long))}…</span>{" "}
       <button class="link small" onClick={() => setWhole(true)}>
         {t("show_all", { n: body.length })}
       </button>
     </>
   );
-}
-
-function linked(body: string) {
-  return pieces(body).map((p) => {
-    if (!("url" in p)) return "text" in p ? p.text : null;
-    return (
-      <a href={p.url} target="_blank" rel="noopener noreferrer">
-        {p.text}
-      </a>
-    );
-  });
 }
 
 /** Application data: the event's name, and what comes with it. */

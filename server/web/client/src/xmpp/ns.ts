@@ -20,6 +20,7 @@ export const NS = {
   hints: "urn:xmpp:hints", // XEP-0334
   markers: "urn:xmpp:chat-markers:0", // XEP-0333
   payload: "urn:xmpp:json-msg:0", // XEP-0432
+  styling: "urn:xmpp:styling:0", // XEP-0393
   json: "urn:xmpp:json:0", // XEP-0335
   register: "jabber:iq:register", // XEP-0077
   correct: "urn:xmpp:message-correct:0", // XEP-0308

@@ -20,6 +20,8 @@ export interface Parsed {
   receiptFor?: string;
   /** XEP-0333: it is asked to be told when it was read; or this tells so of another. */
   markable: boolean;
+  /** Its sender wants no styling seen in it (XEP-0393 §7). */
+  unstyled: boolean;
   displayedFor?: string;
   /** Application data (XEP-0432), or bare JSON (XEP-0335) as the event "json". */
   data?: { event: string; json: string };
@@ -75,6 +77,7 @@ export function parse(el: Element, time?: number): Parsed {
     receiptWanted: !!one(el, "request", NS.receipts),
     receiptFor: attr(one(el, "received", NS.receipts), "id") || undefined,
     markable: !!one(el, "markable", NS.markers),
+    unstyled: !!one(el, "unstyled", NS.styling),
     displayedFor: attr(one(el, "displayed", NS.markers), "id") || undefined,
     data: dataOf(el),
     corrects: attr(one(el, "replace", NS.correct), "id") || undefined,
