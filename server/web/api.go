@@ -67,8 +67,12 @@ func (a *roomAPI) handle(fn func(http.ResponseWriter, *http.Request, principal) 
 			return
 		}
 		p, err := a.site.who(r, a.host)
-		if err == nil && r.Method == http.MethodPost && !a.site.mayPost(p) {
-			writeProblem(w, problem{Status: http.StatusTooManyRequests, Detail: "that is too many messages at once; wait a moment"})
+		of, what := readRate, "requests"
+		if r.Method == http.MethodPost {
+			of, what = postRate, "messages"
+		}
+		if err == nil && !a.site.mayAskNow(p, of) {
+			writeProblem(w, problem{Status: http.StatusTooManyRequests, Detail: "that is too many " + what + " at once; wait a moment"})
 			return
 		}
 		if err == nil {

@@ -394,6 +394,14 @@ func TestProblems(t *testing.T) {
 	if got.status != 429 || got.header.Get("Retry-After") == "" {
 		t.Errorf("%d %v", got.status, got.header)
 	}
+	for range 250 {
+		if got = w.do("GET", "/api/rooms/garden", bot, "", ""); got.status == 429 {
+			break
+		}
+	}
+	if got.status != 429 || !strings.Contains(got.raw, "too many requests") {
+		t.Errorf("reading without an end: %d %s", got.status, got.raw)
+	}
 	if got = w.do("POST", "/api/rooms/garden/messages", "juliet:"+servertest.Password, "", "me too"); got.status != 201 {
 		t.Errorf("another account: %d %s", got.status, got.raw)
 	}

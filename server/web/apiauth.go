@@ -28,9 +28,15 @@ type principal struct {
 const (
 	basicTime  = time.Minute // that a password which was right counts as right
 	maxBasic   = 1000        // passwords remembered so
-	postRate   = 10          // posts a second of one principal, on average
-	postBurst  = 40          // … and at once
 	maxBuckets = 10_000
+)
+
+// rate is how often one principal may ask: a second on average, and at once.
+type rate struct{ each, burst float64 }
+
+var (
+	postRate = rate{10, 40}
+	readRate = rate{50, 200}
 )
 
 // apiState is what the API remembers between requests.
@@ -39,7 +45,7 @@ type apiState struct {
 
 	mu      sync.Mutex
 	basic   map[[32]byte]known // by a hash of name and password
-	buckets map[string]*bucket
+	buckets map[bucketKey]*bucket
 }
 
 // known is a password that was right.
@@ -48,14 +54,19 @@ type known struct {
 	stamp string // Host.PasswordStamp then: it is another one once the password is
 }
 
-// bucket is a principal's rate.
+type bucketKey struct {
+	jid  string
+	rate rate
+}
+
+// bucket is what is left of a principal's rate.
 type bucket struct {
 	tokens float64
 	at     time.Time
 }
 
 func newAPIState() *apiState {
-	a := &apiState{basic: make(map[[32]byte]known), buckets: make(map[string]*bucket)}
+	a := &apiState{basic: make(map[[32]byte]known), buckets: make(map[bucketKey]*bucket)}
 	rand.Read(a.secret[:]) // never fails
 	return a
 }
@@ -154,19 +165,20 @@ func (s *Site) password(ctx context.Context, h *server.Host, local, password, ad
 	return nil
 }
 
-// mayPost takes a post off the principal's rate; false when there is none left.
-func (s *Site) mayPost(p principal) bool {
+// mayAskNow takes a request off the principal's rate; false when there is none left.
+func (s *Site) mayAskNow(p principal, of rate) bool {
 	if s.core.Config.NoLimits {
 		return true
 	}
 	a, now := s.api, time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	b := a.buckets[p.jid.String()]
+	key := bucketKey{p.jid.String(), of}
+	b := a.buckets[key]
 	if b == nil {
 		if len(a.buckets) >= maxBuckets {
 			for k, old := range a.buckets {
-				if now.Sub(old.at) > postBurst/postRate*time.Second { // it is full again
+				if now.Sub(old.at).Seconds() > k.rate.burst/k.rate.each { // it is full again
 					delete(a.buckets, k)
 				}
 			}
@@ -174,10 +186,10 @@ func (s *Site) mayPost(p principal) bool {
 				return false
 			}
 		}
-		b = &bucket{tokens: postBurst, at: now}
-		a.buckets[p.jid.String()] = b
+		b = &bucket{tokens: of.burst, at: now}
+		a.buckets[key] = b
 	}
-	b.tokens = min(postBurst, b.tokens+now.Sub(b.at).Seconds()*postRate)
+	b.tokens = min(of.burst, b.tokens+now.Sub(b.at).Seconds()*of.each)
 	b.at = now
 	if b.tokens < 1 {
 		return false
