@@ -43,6 +43,10 @@ class Occupant(Client):
     async def hears_in(self, room: str, nick: str, text: str, since: int) -> None:
         await self._told(room, since, what='said', nick=nick, text=text)
 
+    async def gets_history(self, room: str, nick: str, text: str, since: int) -> None:
+        """Shows, having entered, what was said before."""
+        await self.hears_in(room, nick, text, since)
+
     async def sees_join(self, room: str, nick: str, since: int) -> None:
         await self._told(room, since, what='joined', nick=nick)
 

@@ -1,4 +1,4 @@
-"""One room (XEP-0045), made by slixmpp, with Gajim, Pidgin and profanity in it; its archive; an account's."""
+"""One room (XEP-0045), made by slixmpp, with Gajim, Pidgin, Finch and profanity in it; its archive; an account's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from slixmpp import JID
 from .client import Account
 from .dialogue import Step
 from .events import CheckFailed
+from .finch import FinchOccupant
 from .occupants import (
     GajimOccupant, Occupant, PidginOccupant, ProfanityOccupant, SlixmppGuest, SlixmppOccupant, all_of)
 from .servers import Natter
@@ -33,6 +34,7 @@ async def rooms(context) -> list[Step]:
         'romeo': gajim,
         'juliet': await context.client(PidginOccupant, '-pidgin'),
         'mercutio': await context.client(ProfanityOccupant, '-profanity'),
+        'benvolio': await context.client(FinchOccupant, '-finch'),
     }
     everybody = {'nurse': owner} | guests
     late = await context.client(SlixmppOccupant, '-late')
@@ -117,9 +119,13 @@ async def rooms(context) -> list[Step]:
             await owner.xmpp['xep_0045'].set_role(room, nick, 'none', reason='quiet', timeout=10)
             await client.sees_itself(room, 'kicked', mark)
             await left(nick, 307, theirs)
-            theirs = late.events.mark
+            theirs, mark = late.events.mark, client.events.mark
+            missed = f'{client.kind} is away'
+            await owner.say_in(room, missed)
+            await late.hears_in(room, 'nurse', missed, theirs)
             await client.enter(room, nick)
             await late.sees_join(room, nick, theirs)
+            await client.gets_history(room, 'nurse', missed, mark)
         return check
 
     def banned(nick: str, client: Occupant):
@@ -206,7 +212,7 @@ async def rooms(context) -> list[Step]:
     if isinstance(context.source, Natter):
         steps += [('a guest without an account enters, is heard and leaves', guest, False),
                   ('curl speaks, heard by all, and hears each of them', curl, False)]
-    steps += [(f'{c.kind} is kicked, sees it and comes back', kicked(n, c), False) for n, c in guests.items()]
+    steps += [(f'{c.kind} is kicked, sees it, comes back and gets the history', kicked(n, c), False) for n, c in guests.items()]
     steps += [(f'{c.kind} is banned, sees it and can\'t come back', banned(n, c), False) for n, c in guests.items()]
     steps += [('nobody logged a complaint about the protocol', content, False)]
     return steps
