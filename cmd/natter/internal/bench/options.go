@@ -74,7 +74,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.IntVar(&o.Clients, "clients", 0, "`number` of connections (login 16, idle 1000, muc 1000 occupants, presence 100,\noffline 100 absent accounts)")
 	fs.IntVar(&o.Senders, "senders", 10, "muc: `number` of occupants that talk")
 	fs.IntVar(&o.Per, "per", 100, "offline: `number` of messages for each absent account")
-	fs.IntVar(&o.Rooms, "rooms", 100_000, "rooms: `number` of them; what is measured is started on their directory")
+	fs.IntVar(&o.Rooms, "rooms", 100_000, "rooms: `number` of them; what is measured starts on their directory")
 	fs.DurationVar(&o.Settle, "settle", 10*time.Second, "idle, rooms: `time` between the last login and reading the memory")
 	fs.IntVar(&o.Rush, "rush", 32, "`number` of logins at once while setting up")
 	fs.StringVar(&o.Over, "transport", "tcp", "how clients connect: `tcp, ws or bosh`")
