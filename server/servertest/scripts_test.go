@@ -3,6 +3,7 @@ package servertest_test
 import (
 	"context"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -95,6 +96,22 @@ func TestScriptsOverTLS(t *testing.T) {
 			TLS:           srv.TLS(),
 			EnsureAccount: func(_ context.Context, jid, password string) error { return srv.EnsureAccount(jid, password) },
 		})
+	})
+}
+
+// TestScriptsHashesAreNew: a script that has the server ask what a hash stands for makes
+// one that no other has made, since all may be played on one server.
+func TestScriptsHashesAreNew(t *testing.T) {
+	eachScript(t, func(t *testing.T, file string) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, ` hash="sha-1" node="urn:example:script" `) && !strings.Contains(line, "'s full JID}<") {
+				t.Errorf("%s: put the full JID among what is hashed: see pep-notify.scs", strings.TrimSpace(line))
+			}
+		}
 	})
 }
 
