@@ -21,7 +21,8 @@ func (b *bucket) take(n, rate, burst int) time.Duration {
 		return 0
 	}
 	now := time.Now().UnixNano()
-	b.spent = max(b.spent-time.Duration(now-b.last).Seconds()*float64(rate), 0)
+	passed := max(time.Duration(now-b.last), 0) // the clock may have been set back
+	b.spent = max(b.spent-passed.Seconds()*float64(rate), 0)
 	b.last = now
 	if b.spent <= float64(burst) {
 		return 0

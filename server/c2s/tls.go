@@ -208,8 +208,7 @@ func (s *secured) Serve(f func(*Buffer) error) error {
 				err = f(b)
 			}
 			if err != nil {
-				s.release()
-				return err
+				return err // the rest is for Read: who ends the stream reads on until the peer has closed
 			}
 		}
 		s.release()

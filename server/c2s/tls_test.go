@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -466,4 +467,62 @@ func TestPlainOverTLS(t *testing.T) {
 		})
 	}
 	w.untouched(t)
+}
+
+// batch is a connection whose writes go out together, once it is let.
+type batch struct {
+	net.Conn
+	held bool
+	out  []byte
+}
+
+func (b *batch) Write(p []byte) (int, error) {
+	if !b.held {
+		return b.Conn.Write(p)
+	}
+	b.out = append(b.out, p...)
+	return len(p), nil
+}
+
+func (b *batch) letGo() error {
+	b.held = false
+	_, err := b.Conn.Write(b.out)
+	return err
+}
+
+// TestAStreamErrorReachesWhoHasSentMore: what came along with a client's mistake is read
+// and forgotten, over TLS too, so that the error and the end of TLS arrive.
+func TestAStreamErrorReachesWhoHasSentMore(t *testing.T) {
+	w := newWorld(t)
+	addr := w.Listen(t).String()
+	for _, records := range []int{1, 20, 200} {
+		b := &batch{Conn: dialTCP(t, addr)}
+		p := newPeer(t, b)
+		p.open()
+		p.send(startTLS)
+		p.expect(proceed)
+		p, conn := p.handshake(w, 0)
+		p.login("juliet")
+		p.bind("balcony")
+		b.held = true
+		p.send("<message><body>&nurse;</body></message>")
+		for range records {
+			p.send("<message to='romeo@localhost'><body>" + strings.Repeat("and more ", 100) + "</body></message>")
+		}
+		if err := b.letGo(); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.ended(); len(got) == 0 || !strings.Contains(got[len(got)-1], "<restricted-xml ") {
+			t.Errorf("with %d records more the stream ended with %q", records, got)
+		}
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("with %d records more, TLS ended with %v", records, err)
+		}
+		for range 100 { // it is not reset while it still sends
+			if _, err := io.WriteString(conn, "<presence/>"); err != nil {
+				t.Fatalf("with %d records more, what came after them met with %v", records, err)
+			}
+			runtime.Gosched()
+		}
+	}
 }
