@@ -211,7 +211,7 @@ func (h *Host) PasswordStamp(ctx context.Context, local string) (string, error) 
 	if err != nil || !ok || a.Credentials.Disabled || !h.names.has(local) {
 		return "", err
 	}
-	return fmt.Sprint(a.Created.Unix(), " ", a.Generation), nil
+	return fmt.Sprint(a.Created.Unix(), " ", a.Born, " ", a.Generation), nil
 }
 
 // Disabled reports whether an account is disabled: nobody can log in to it. The

@@ -108,7 +108,7 @@ func (h *Host) SignUp(ctx context.Context, inv *Invited, name, password string) 
 	if err := h.names.wait(ctx, local); err != nil {
 		return "", err
 	}
-	account, err := h.passwordDoc(local, password, accountDoc{Created: time.Now()})
+	account, err := h.passwordDoc(local, password, accountDoc{Created: time.Now(), Born: h.Server.Store.NextID()})
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrBadPassword, err)
 	}
@@ -246,16 +246,23 @@ func (h *Host) befriend(ctx context.Context, contact, newcomer string) error {
 	return err
 }
 
-// FinishInvited makes contacts of those whom a crash has kept from it.
+// FinishInvited makes contacts of those whom a crash has kept from it. One that cannot
+// be made, as a roster is full, keeps no others from it; the error tells of all such.
 func (h *Host) FinishInvited(ctx context.Context) error {
-	docs, err := h.Server.Store.ListKind(ctx, h.Name, kindInvited, "", "", store.MaxPage)
-	if err != nil {
-		return err
-	}
-	for _, doc := range docs {
-		if err := h.befriend(ctx, doc.Key.Key, doc.Account); err != nil {
-			return err
+	var failed []error
+	for account, key := "", ""; ; {
+		docs, err := h.Server.Store.ListKind(ctx, h.Name, kindInvited, account, key, store.MaxPage)
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		for _, doc := range docs {
+			account, key = doc.Account, doc.Key.Key
+			if err := h.befriend(ctx, key, account); err != nil {
+				failed = append(failed, fmt.Errorf("%s and %s: %w", h.account(account), h.account(key), err))
+			}
+		}
+		if len(docs) < store.MaxPage {
+			return errors.Join(failed...)
 		}
 	}
-	return nil
 }

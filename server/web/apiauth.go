@@ -135,7 +135,7 @@ func (s *Site) password(ctx context.Context, h *server.Host, local, password, ad
 	if err != nil {
 		return err
 	}
-	if ok && now.Before(was.until) && was.stamp == stamp {
+	if ok && now.Before(was.until) && stamp != "" && was.stamp == stamp {
 		return nil
 	}
 	x, err := h.Auth.Start("PLAIN", ch)

@@ -490,6 +490,48 @@ func TestBadTokens(t *testing.T) {
 	c.ExpectError("bad-request")
 }
 
+// TestWhoIsInvitedIsNobodyOfBefore: an account made by invitation is told from one that
+// had its name before, to whose affiliations it is no heir.
+func TestWhoIsInvitedIsNobodyOfBefore(t *testing.T) {
+	srv := world(t)
+	juliet := srv.Login(t, "juliet@localhost/balcony")
+	before := srv.Store.NextID()
+	_, token := invited(t, juliet, create, submit())
+	c := srv.Connect(t)
+	c.Send(show(token))
+	c.Expect(`<iq type='result' id='pa'/>`)
+	c.Send(register("nurse", "secret"))
+	c.Expect(`<iq type='result' id='reg'/>`)
+	if born, err := srv.Core.Default().Born("nurse"); err != nil || born <= before {
+		t.Errorf("it was made at %d, %v, after %d", born, err, before)
+	}
+}
+
+// TestOneContactThatCannotBeMadeKeepsNobody from the others, when the server is back.
+func TestOneContactThatCannotBeMadeKeepsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := world(t, server.Config{RosterItems: 1})
+		srv.Befriend(t, "juliet@localhost", "peter@localhost") // her roster is full
+		romeo := srv.Online(t, "romeo@localhost/garden")
+		srv.Account(t, "nurse@localhost")
+		h := srv.Core.Default()
+		b := new(store.Batch)
+		for _, contact := range []string{"juliet", "romeo"} {
+			b.Put(store.Doc{Key: h.Key("nurse", "invited", contact)})
+		}
+		if err := srv.Store.CommitWait(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.FinishInvited(t.Context()); err == nil || !strings.Contains(err.Error(), "juliet@localhost") {
+			t.Errorf("of the one that could not be made it says %v", err)
+		}
+		romeo.Sync()
+		if got := roster(romeo); !strings.Contains(got, "<item jid='nurse@localhost' subscription='both'/>") {
+			t.Errorf("romeo has %s", got)
+		}
+	})
+}
+
 // TestAfterACrashTheContactIsMade: the account, the use of the invitation and the new account's contacts are
 // on disk together; the inviter's side follows when the server is back.
 func TestAfterACrashTheContactIsMade(t *testing.T) {
