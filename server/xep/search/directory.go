@@ -162,6 +162,9 @@ func (m *module) on(_ *server.Turn, e server.Event) {
 			d.cards[e.Local] = nil
 		}
 	case server.AccountRemoved:
+		if e.Account.Host != m.host { // of that name elsewhere
+			return
+		}
 		delete(d.cards, e.Account.Local)
 		delete(d.listed, e.Account.Local)
 	case server.CardChanged:

@@ -198,3 +198,18 @@ func TestSearchesAreBounded(t *testing.T) {
 		found(t, romeo, `<nick>x</nick>`)
 	})
 }
+
+// TestARemovalElsewhereIsNone: of an account of the same name at another domain.
+func TestARemovalElsewhereIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, romeo := begin(t, server.Config{Domains: []string{"localhost", "verona.example"}, UserSearch: "listed"})
+		listed(t, card(t, srv, "juliet", "<FN>Juliet Capulet</FN>"), "1")
+		other := srv.Login(t, "juliet@verona.example/x")
+		other.Send(`<iq type='set' id='u'><query xmlns='jabber:iq:register'><remove/></query></iq>`)
+		other.Expect(`<iq type='result' id='u'/>`)
+		synctest.Wait()
+		if got := found(t, romeo, "<last>capulet</last>"); got != "juliet" {
+			t.Errorf("found %q", got)
+		}
+	})
+}
