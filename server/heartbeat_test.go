@@ -11,7 +11,7 @@ import (
 
 // TestHeartbeat: a quiet client is asked after 5 minutes, 15 while it is inactive,
 // by <r/> where it acknowledges and a ping where it does not, and is given up when
-// it has not answered for a minute (DESIGN §6).
+// it has not answered for a minute.
 func TestHeartbeat(t *testing.T) {
 	const slack = 3 * time.Second // the wheel ticks once a second
 	for _, row := range []struct {

@@ -18,7 +18,7 @@ const module = "natter/"
 var pure = []string{"roster", "presence"}
 
 // mayImport says what of ours a package imports: more is an edge that has to be
-// argued for in exceptions. DESIGN §2, docs/architecture.md.
+// argued for in exceptions. docs/architecture.md.
 //
 //	stanza <- roster <- presence <- server <- c2s <- web
 //	server <- admin, server <- xep/NAME <- xep <- servertest, cmd

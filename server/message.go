@@ -108,7 +108,7 @@ func (a *Account) deliver(p *Passage) *stanza.Error {
 		targets = a.wake(p, targets)
 	}
 	if a.spool.drain != nil && storable && act != all {
-		// What comes now lines up behind what waited (DESIGN §3, order).
+		// What comes now lines up behind what waited.
 		if next := a.spool.drain.session; act == best || addressed == next {
 			targets, act, p.Next = nil, offline, next
 		}

@@ -14,7 +14,7 @@ import (
 	"natter/stanza"
 )
 
-// TestOfflineMessagesAreBounded (XEP-0160 §3, DESIGN §6): by default 1,000 of them
+// TestOfflineMessagesAreBounded (XEP-0160 §3): by default 1,000 of them
 // or 10 MiB; what comes beyond is answered with service-unavailable.
 func TestOfflineMessagesAreBounded(t *testing.T) {
 	for _, row := range []struct {

@@ -60,7 +60,7 @@ func (m *history) note(format string, args ...any) {
 
 // TestRandomDrops plays random histories of sending, acknowledging, losing the
 // connection, resuming, giving the session up and restarting the server, and
-// checks after each step that every message arrived once and in order (DESIGN §4).
+// checks after each step that every message arrived once and in order.
 func TestRandomDrops(t *testing.T) {
 	first := *seed
 	if first == 0 {
