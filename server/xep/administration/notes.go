@@ -189,8 +189,13 @@ func (m *module) available(t *server.Turn, s *server.Session) {
 	}
 	b := new(store.Batch)
 	b.Put(store.Doc{Key: m.host.Key(a.Local, kindTold, ""), Data: []byte(v.MOTDID)})
-	if err := t.Commit(b, nil); err == nil {
-		s.Out.DeliverRaw(t, m.message(s.Full, "headline", "Message of the day", v.MOTD))
+	err = t.Commit(b, func(t *server.Turn, err error) { // only then: whoever has read it is not told again
+		if err == nil {
+			s.Out.DeliverRaw(t, m.message(s.Full, "headline", "Message of the day", v.MOTD))
+		}
+	})
+	if err != nil {
+		m.host.Server.Log.Warn("message of the day not told", "account", a.Bare, "err", err)
 	}
 }
 
