@@ -259,3 +259,51 @@ func TestMessagesThatAreNotStored(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatWaitsForTheStoreIsBounded: while the store takes its time, what others ask a
+// room to change waits, but not without end, in bytes as in requests.
+func TestWhatWaitsForTheStoreIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hold atomic.Pointer[chan struct{}]
+		gate := func() error {
+			if c := hold.Load(); c != nil {
+				<-*c
+			}
+			return nil
+		}
+		srv := servertest.New(t, servertest.Options{Store: store.Options{Gate: gate}})
+		romeo, tybalt := srv.Online(t, "romeo@localhost/orchard"), srv.Online(t, "tybalt@localhost/street")
+		romeo.Send(`<presence to='` + garden + `/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+		ask(t, romeo, "set", ownerQuery+dataForm+`</x></query>`)
+		synctest.Wait()
+		c := make(chan struct{})
+		hold.Store(&c)
+		romeo.Send(`<iq type='set' id='ban' to='` + garden + `'>` + adminQuery + `<item affiliation='outcast' jid='paris@localhost'/></query></iq>`)
+		synctest.Wait()
+		const n, size = 150, 200 << 10
+		refused := 0
+		for range n {
+			tybalt.Send(`<iq type='set' id='flood' to='` + garden + `'>` + adminQuery + `<item affiliation='owner' jid='tybalt@localhost'><reason>` + strings.Repeat("x", size) + `</reason></item></query></iq>`)
+			synctest.Wait()
+		}
+		for _, e := range tybalt.Sync() {
+			if strings.Contains(e, "id='flood'") && strings.Contains(e, "<resource-constraint ") {
+				refused++
+			}
+		}
+		if waiting := (n - refused) * size; waiting > 17<<20 || waiting < 15<<20 {
+			t.Errorf("%d bytes wait", waiting)
+		}
+		hold.Store(nil)
+		close(c)
+		synctest.Wait()
+		for _, e := range tybalt.Sync() {
+			if strings.Contains(e, "id='flood'") && !strings.Contains(e, "<forbidden ") && !strings.Contains(e, "<not-allowed ") {
+				t.Errorf("tybalt hears %.300s", e)
+			}
+		}
+		if got := ask(t, romeo, "get", list("outcast")); !strings.Contains(got, "paris@localhost") {
+			t.Errorf("the list is %s", got)
+		}
+	})
+}

@@ -11,6 +11,9 @@ type loadedRoom struct {
 	shown bool
 }
 
+// shown reports whether the room is in the list.
+func (r *room) shown() bool { return r.config.Public && !r.locked && !r.gone }
+
 // loaded returns the rooms in memory, by name.
 func (s *service) loaded() map[string]loadedRoom {
 	s.mu.Lock()
@@ -22,7 +25,7 @@ func (s *service) loaded() map[string]loadedRoom {
 	m := make(map[string]loadedRoom, len(rooms))
 	for _, r := range rooms {
 		r.mu.Lock()
-		m[r.name] = loadedRoom{entry{r.listed(), r.name, r.occupants()}, r.config.Public && !r.locked && !r.gone}
+		m[r.name] = loadedRoom{entry{r.listed(), r.name, r.occupants()}, r.shown()}
 		r.mu.Unlock()
 	}
 	return m

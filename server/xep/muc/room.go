@@ -33,7 +33,9 @@ type room struct {
 	unsaved map[string]bool // bare JIDs whose standing goes with the next document
 	trial   *trial          // a request that changes the room is being carried out
 	waiting []waiting       // … and others are to be, after it
-	ending  bool            // it is being destroyed
+	// waitingBytes are those of the stanzas of waiting.
+	waitingBytes int
+	ending       bool // it is being destroyed
 
 	config  config
 	creator string // bare JID

@@ -152,8 +152,8 @@ func pageOf(page rsm.Query, hits []hit, domain string) (from, to int, r rsm.Resu
 	return from, to, r, err
 }
 
-// entries reads what is said of rooms that were found; those that are gone meanwhile
-// are left out.
+// entries reads what is said of rooms that were found; those that are gone or not in
+// the list meanwhile are left out.
 func (s *service) entries(t *server.Turn, hits []hit) ([]entry, error) {
 	list := make([]entry, 0, len(hits))
 	for _, h := range hits {
@@ -163,8 +163,12 @@ func (s *service) entries(t *server.Turn, hits []hit) ([]entry, error) {
 		e := entry{name: h.name, occupants: h.occupants}
 		if r != nil {
 			r.mu.Lock()
+			shown := r.shown()
 			e.listed = r.listed()
 			r.mu.Unlock()
+			if !shown {
+				continue
+			}
 		} else {
 			doc, ok, err := s.get(t, s.key(h.name, kindListed, ""))
 			if err != nil {

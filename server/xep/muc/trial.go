@@ -25,7 +25,8 @@ type trial struct {
 	affs   map[string]standing // as they were, of those that changed
 }
 
-// maxWaiting bounds the requests that wait for a room's store.
+// maxWaiting bounds the requests that wait for a room's store; what they take together is
+// bounded as what is queued is.
 const maxWaiting = 1000
 
 // changes reports whether a kind of request may change what a room keeps.
@@ -37,10 +38,11 @@ func changes(k request) bool {
 // stored.
 func (r *room) try(x *exchange, q *server.IQ, h handler) error {
 	if r.trial != nil {
-		if len(r.waiting) >= maxWaiting {
+		if len(r.waiting) >= maxWaiting || r.waitingBytes >= maxQueuedBytes {
 			return stanza.ResourceConstraint("the room has too much to do; try again later")
 		}
 		r.waiting = append(r.waiting, waiting{q.Keep(), h})
+		r.waitingBytes += len(q.Stanza.Raw)
 		return server.Pending
 	}
 	r.trial = &trial{config: r.config, locked: r.locked, extras: r.extras.clone(), affs: make(map[string]standing)}
@@ -109,6 +111,7 @@ func (r *room) land(t *server.Turn, tr *trial, k *server.IQ, payload []byte, the
 		w := r.waiting[0]
 		r.waiting[0] = waiting{}
 		r.waiting = r.waiting[1:]
+		r.waitingBytes -= len(w.q.Stanza.Raw)
 		w.q.Turn = t
 		var err error = stanza.ItemNotFound("there is no such room")
 		if !r.gone {
