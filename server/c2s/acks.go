@@ -44,6 +44,15 @@ type acks struct {
 	owed        bool   // the client asked
 	owedAt      uint32 // handled, when it asked
 	timer       *time.Timer
+
+	ousted *ousted
+}
+
+// ousted is a connection whose session has been resumed on another one while somebody
+// wrote to it: whoever that is tells the client, once it has done with the write.
+type ousted struct {
+	tr Transport
+	as framing
 }
 
 // entry is one stanza that the client has not acknowledged.

@@ -64,7 +64,7 @@ func parse(b *testing.B, xml string) *stanza.Stanza {
 }
 
 // benchCore returns a server that keeps its data in memory.
-func benchCore(b *testing.B) *server.Server {
+func benchCore(b testing.TB) *server.Server {
 	db, err := store.Open(store.Options{})
 	if err != nil {
 		b.Fatal(err)

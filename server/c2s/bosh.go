@@ -279,9 +279,9 @@ func (b *bosh) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// CloseWrite is called when the end of the stream is out: the session is over.
 func (b *bosh) Serve(f func(*Buffer) error) error { return serveReads(b, f) }
 
+// CloseWrite is called when the end of the stream is out: the session is over.
 func (b *bosh) CloseWrite() error { return b.Close() }
 
 // Close implements Transport.

@@ -30,7 +30,7 @@ func (s *Stream) Flush(t *server.Turn) {
 
 	s.mu.Lock()
 	if s.tr != tr { // detached or resumed meanwhile
-		s.mu.Unlock()
+		s.part(tr, err == nil && n == len(buf) && held == 0)
 		return
 	}
 	done := s.wrote(n, held)
@@ -66,6 +66,8 @@ func (s *Stream) give(t *server.Turn) {
 
 		s.mu.Lock()
 		if s.tr != tr { // detached or resumed meanwhile
+			s.part(tr, err == nil && n == len(buf))
+			s.mu.Lock()
 			break
 		}
 		s.writing = false
@@ -147,10 +149,10 @@ func (s *Stream) finish() {
 func (s *Stream) writer(tr Transport) {
 	t := s.c2s.core.Turn()
 	defer t.End()
-	for {
+	for whole := false; ; whole = true { // at first, what Flush has begun is not
 		s.mu.Lock()
 		if s.tr != tr {
-			s.mu.Unlock()
+			s.part(tr, whole)
 			return
 		}
 		if len(s.rest) == 0 && (s.held || len(s.out) == 0) && !tr.Pending() {
@@ -165,7 +167,7 @@ func (s *Stream) writer(tr Transport) {
 
 		s.mu.Lock()
 		if s.tr != tr {
-			s.mu.Unlock()
+			s.part(tr, err == nil)
 			return
 		}
 		done := s.wrote(n, held)
@@ -179,6 +181,24 @@ func (s *Stream) writer(tr Transport) {
 		s.wake()
 		s.mu.Unlock()
 		s.confirm(t, done)
+	}
+}
+
+// part is called by who has written to tr, which is not the stream's any more. If
+// its session was resumed elsewhere meanwhile, the client is told, where what was
+// written last is whole. s.mu is held and let go.
+func (s *Stream) part(tr Transport, whole bool) {
+	var from *ousted
+	if s.acks != nil && s.acks.ousted != nil && s.acks.ousted.tr == tr {
+		from, s.acks.ousted = s.acks.ousted, nil
+	}
+	s.mu.Unlock()
+	switch {
+	case from == nil:
+	case whole:
+		supersede(tr, from.as)
+	default:
+		tr.SetDeadline(time.Unix(1, 0)) // its read loop ends it
 	}
 }
 

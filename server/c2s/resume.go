@@ -178,12 +178,16 @@ func (c *conn) resume(t *server.Turn, old *Stream, h uint32, answer func(*server
 	old.touched = true
 	old.session.Clear(server.SessionDetached)
 	renumbered := old.acks.renumbered(restarted)
+	if before != nil && !quiet {
+		old.acks.ousted = &ousted{before, as}
+		before.SetDeadline(time.Now().Add(linger)) // by then who writes has had to give up
+	}
 	old.mu.Unlock()
 	s.mu.Lock()
 	s.tr, s.out, s.rest, s.taken, s.ended = nil, nil, nil, 0, true
 	s.mu.Unlock()
-	if before != nil {
-		supersede(before, as, quiet)
+	if before != nil && quiet {
+		supersede(before, as)
 	}
 	c.host.GuestLeaves(user) // of the name it was given now
 	c.stream, c.login = old, nil
@@ -244,15 +248,10 @@ func (a *acks) renumbered(restarted bool) map[uint32]*server.Delivery {
 	return m
 }
 
-// supersede ends a connection whose session has moved to another one (§5). Most
-// often it is dead. quiet means that nobody is writing to it, so that it can be
-// told; its read loop ends it when the peer has closed, or the linger time is
-// over.
-func supersede(tr Transport, as framing, quiet bool) {
-	if !quiet {
-		tr.SetDeadline(time.Unix(1, 0)) // its read loop ends it
-		return
-	}
+// supersede ends a connection whose session has moved to another one (§5), and to
+// which nobody is writing. Most often it is dead. Its read loop ends it when the peer
+// has closed, or the linger time is over.
+func supersede(tr Transport, as framing) {
 	e := stanza.StreamError{Condition: "conflict", Text: "the session was resumed on another connection"}
 	tr.SetDeadline(time.Now().Add(linger))
 	tr.TryWrite(as.appendEnd(nil, &e))
