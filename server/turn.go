@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,7 +108,8 @@ func (t *Turn) Commit(b *store.Batch, then func(*Turn, error)) error {
 	began := time.Now()
 	b.Then = func(err error) {
 		srv.Stats.commit.observe(time.Since(began))
-		if err != nil {
+		// What was there already, or is another by now, is an answer to who asked.
+		if err != nil && !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrConflict) {
 			srv.Log.Error("commit failed", "err", err)
 		}
 		if then == nil && acks == nil {

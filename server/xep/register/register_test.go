@@ -1,8 +1,10 @@
 package register_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -333,5 +335,39 @@ func TestWhatCouldNotBeStoredIsSaid(t *testing.T) {
 		romeo.Silent()
 		romeo.Send(set("y", "<remove/>"))
 		romeo.Expect(`<iq type='result' id='y'/>`)
+	})
+}
+
+// TestTwoWhoWantOneName: one gets it, the other hears so, and the log has no error of
+// the server's for that.
+func TestTwoWhoWantOneName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var held atomic.Bool
+		hold := make(chan struct{})
+		gate := func() error {
+			if held.Load() {
+				<-hold
+			}
+			return nil
+		}
+		var log bytes.Buffer
+		srv := servertest.New(t, servertest.Options{Config: server.Config{Register: true}, Store: store.Options{Gate: gate}, Log: &log})
+		held.Store(true)
+		var strangers []*servertest.Client
+		for range 2 {
+			c := srv.Connect(t)
+			c.Send(set("r", account("rosaline", "secret")))
+			synctest.Wait()
+			strangers = append(strangers, c)
+		}
+		close(hold)
+		got := strangers[0].Next() + strangers[1].Next()
+		if strings.Count(got, "type='result'") != 1 || strings.Count(got, "<conflict ") != 1 {
+			t.Errorf("they hear %s", got)
+		}
+		synctest.Wait()
+		if strings.Contains(log.String(), "level=ERROR") {
+			t.Errorf("the log says %s", log.String())
+		}
 	})
 }
