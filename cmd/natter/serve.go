@@ -41,7 +41,11 @@ func runServe(ctx context.Context, args []string, std stdio) int {
 	ended := make(chan error, 1)
 	go func() {
 		defer stop()
-		ended <- serve(ctx, o, args, std)
+		err := serve(ctx, o, args, std)
+		if errors.Is(err, context.Canceled) {
+			err = nil // told to stop while it was still starting
+		}
+		ended <- err
 	}()
 	<-ctx.Done()
 	// Who is in a hurry may send the signal again.
