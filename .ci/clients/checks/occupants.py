@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 
 from slixmpp import JID
 from slixmpp.exceptions import PresenceError
@@ -17,6 +18,21 @@ from .gajim import Gajim
 from .pidgin import Pidgin
 from .profanity import Profanity
 from .slix import Slixmpp
+
+
+@dataclass(frozen=True)
+class Fate:
+    """How somebody is put out of a room and what all in it are told of that (XEP-0045 §8.2, §9.1)."""
+    name: str          # "kicked" or "banned"
+    code: int          # the status code
+    affiliation: str   # of who was put out, from then on
+    reason: str
+    actor: str         # the nick of who did it
+
+    def told(self, event: dict) -> bool:
+        """Whether a report of SlixmppOccupant's that somebody left says all of it."""
+        return event['what'] == 'left' and self.code in event['codes'] and event['item'] == {
+            'role': 'none', 'affiliation': self.affiliation, 'reason': self.reason, 'actor': self.actor}
 
 
 class Occupant(Client):
@@ -56,9 +72,9 @@ class Occupant(Client):
     async def sees_subject(self, room: str, text: str, since: int) -> None:
         await self._told(room, since, what='subject', text=text)
 
-    async def sees_itself(self, room: str, fate: str, since: int) -> None:
-        """Learns that it was "kicked" or "banned"."""
-        await self._told(room, since, what=fate)
+    async def sees_itself(self, room: str, fate: Fate, since: int) -> None:
+        """Learns that it was kicked or banned."""
+        await self._told(room, since, what=fate.name)
 
     async def _told(self, room: str, since: int, **facts) -> None:
         wanted = {'kind': 'room', 'room': room} | facts
@@ -79,7 +95,8 @@ class SlixmppOccupant(Slixmpp, Occupant):
         self.events.add('room', room=stanza['from'].bare, what=what, **facts)
 
     def _said(self, message) -> None:
-        self._tell(message, 'said', nick=message['from'].resource, text=message['body'])
+        delayed = message.get_plugin('delay', check=True) is not None
+        self._tell(message, 'said', nick=message['from'].resource, text=message['body'], delayed=delayed)
 
     def _subject(self, message) -> None:
         if not message['body']:
@@ -94,7 +111,12 @@ class SlixmppOccupant(Slixmpp, Occupant):
         elif 303 in codes:
             self._tell(presence, 'renamed', nick=nick, new=presence['muc']['item_nick'])
         else:
-            self._tell(presence, 'left', nick=nick, codes=sorted(codes))
+            # get_plugin with check, since [] would make the elements that are not there.
+            item = presence['muc'].get_plugin('item', check=True)
+            actor = item.get_plugin('actor', check=True) if item else None
+            self._tell(presence, 'left', nick=nick, codes=sorted(codes), item={
+                'role': presence['muc']['role'], 'affiliation': presence['muc']['affiliation'],
+                'reason': item['reason'] if item else '', 'actor': actor['nick'] if actor else ''})
 
     async def enter(self, room: str, nick: str):
         """Returns slixmpp's result: own presence, subject, occupants, history."""
@@ -113,15 +135,18 @@ class SlixmppOccupant(Slixmpp, Occupant):
         try:
             await self.enter(room, nick)
         except PresenceError as error:
-            if error.condition == 'forbidden':
+            if (error.etype, error.condition) == ('auth', 'forbidden'):  # XEP-0045 §7.2.7
                 return
-            raise CheckFailed(f'{self.events.who}: refused with {error.condition}') from None
+            raise CheckFailed(f'{self.events.who}: refused with {error.etype} {error.condition}') from None
         raise CheckFailed(f'{self.events.who}: entered {room}')
 
-    async def sees_itself(self, room: str, fate: str, since: int) -> None:
-        code = {'kicked': 307, 'banned': 301}[fate]
-        await self.events.expect(f'status {code}', lambda e: e['kind'] == 'room' and e['room'] == room
-                                 and {110, code} <= set(e.get('codes', ())), since=since)
+    async def gets_history(self, room: str, nick: str, text: str, since: int) -> None:
+        # With a delay (XEP-0045 §7.2.13): not what reached it before it was back.
+        await self._told(room, since, what='said', nick=nick, text=text, delayed=True)
+
+    async def sees_itself(self, room: str, fate: Fate, since: int) -> None:
+        await self.events.expect(f'own leave, {fate}', lambda e: e['kind'] == 'room' and e['room'] == room
+                                 and fate.told(e) and 110 in e['codes'], since=since)
 
 
 class SlixmppGuest(SlixmppOccupant):
@@ -200,11 +225,11 @@ class PidginOccupant(Pidgin, Occupant):
     async def sees_rename(self, room: str, nick: str, new: str, since: int) -> None:
         await self._notice(room, f'{nick} is now known as {new}', since)
 
-    async def sees_itself(self, room: str, fate: str, since: int) -> None:
-        if fate == 'banned':  # Pidgin says no more than that it is out
+    async def sees_itself(self, room: str, fate: Fate, since: int) -> None:
+        if fate.name == 'banned':  # Pidgin says no more than that it is out
             await self._told(room, since, what='out')
         else:
-            await self._notice(room, f'You have been {fate}', since)
+            await self._notice(room, f'You have been {fate.name}', since)
 
     async def _notice(self, room: str, text: str, since: int) -> None:
         await self.events.expect(f'"{text}" in {room}', lambda e: e['kind'] == 'notice' and e['room'] == room
@@ -244,9 +269,9 @@ class ProfanityOccupant(Profanity, Occupant):
     async def sees_subject(self, room: str, text: str, since: int) -> None:
         await self._says(f'subject: {re.escape(text)}|^{re.escape(text)}$', since)
 
-    async def sees_itself(self, room: str, fate: str, since: int) -> None:
+    async def sees_itself(self, room: str, fate: Fate, since: int) -> None:
         await self._keys('/win 1')
-        await self._says(f'{fate.capitalize()} from {re.escape(room)}', since)
+        await self._says(f'{fate.name.capitalize()} from {re.escape(room)}', since)
 
 
 async def all_of(*waits) -> None:

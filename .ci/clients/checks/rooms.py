@@ -15,10 +15,12 @@ from .dialogue import Step
 from .events import CheckFailed
 from .finch import FinchOccupant
 from .occupants import (
-    GajimOccupant, Occupant, PidginOccupant, ProfanityOccupant, SlixmppGuest, SlixmppOccupant, all_of)
+    Fate, GajimOccupant, Occupant, PidginOccupant, ProfanityOccupant, SlixmppGuest, SlixmppOccupant, all_of)
 from .servers import Natter
 
 SUBJECT = 'what is on & off'
+KICKED = Fate('kicked', 307, 'none', 'quiet', 'nurse')
+BANNED = Fate('banned', 301, 'outcast', 'for good', 'nurse')
 
 
 def conference(context) -> str:
@@ -113,36 +115,38 @@ async def rooms(context) -> list[Step]:
         if [e for e in late.events.seen[theirs:] if e.get('what') == 'left']:
             raise CheckFailed('the nick left although one device is still in the room')
 
-    def kicked(nick: str, client: Occupant):
+    def kicked(nick: str, client: Occupant, witness: SlixmppOccupant):
         async def check() -> None:
-            mark, theirs = client.events.mark, late.events.mark
-            await owner.xmpp['xep_0045'].set_role(room, nick, 'none', reason='quiet', timeout=10)
-            await client.sees_itself(room, 'kicked', mark)
-            await left(nick, 307, theirs)
-            theirs, mark = late.events.mark, client.events.mark
+            mark, theirs = client.events.mark, witness.events.mark
+            await owner.xmpp['xep_0045'].set_role(room, nick, 'none', reason=KICKED.reason, timeout=10)
+            await client.sees_itself(room, KICKED, mark)
+            await left(nick, KICKED, witness, theirs)
+            theirs, mark = witness.events.mark, client.events.mark
             missed = f'{client.kind} is away'
             await owner.say_in(room, missed)
-            await late.hears_in(room, 'nurse', missed, theirs)
+            await witness.hears_in(room, 'nurse', missed, theirs)
             await client.enter(room, nick)
-            await late.sees_join(room, nick, theirs)
+            await witness.sees_join(room, nick, theirs)
             await client.gets_history(room, 'nurse', missed, mark)
         return check
 
-    def banned(nick: str, client: Occupant):
+    def banned(nick: str, client: Occupant, witness: SlixmppOccupant):
         async def check() -> None:
-            mark, theirs = client.events.mark, late.events.mark
-            await owner.xmpp['xep_0045'].set_affiliation(room, 'outcast', jid=JID(client.jid), timeout=10)
-            await client.sees_itself(room, 'banned', mark)
-            await left(nick, 301, theirs)
-            theirs = late.events.mark
+            mark, theirs = client.events.mark, witness.events.mark
+            await owner.xmpp['xep_0045'].set_affiliation(
+                room, 'outcast', jid=JID(client.jid), reason=BANNED.reason, timeout=10)
+            await client.sees_itself(room, BANNED, mark)
+            await left(nick, BANNED, witness, theirs)
+            theirs = witness.events.mark
             await client.refused(room, nick)
-            if [e for e in late.events.seen[theirs:] if e.get('what') == 'joined']:
+            await witness.settle()
+            if [e for e in witness.events.seen[theirs:] if e.get('what') == 'joined']:
                 raise CheckFailed(f'{nick} is back')
         return check
 
-    async def left(nick: str, code: int, since: int) -> None:
-        await late.events.expect(f'status {code} of {nick}', lambda e: e['kind'] == 'room' and e['what'] == 'left'
-                                 and e['nick'] == nick and code in e['codes'], since=since)
+    async def left(nick: str, fate: Fate, witness: SlixmppOccupant, since: int) -> None:
+        await witness.events.expect(f'leave of {nick}, {fate}', lambda e: e['kind'] == 'room' and fate.told(e)
+                                    and e['nick'] == nick, since=since)
 
     async def archive() -> None:
         messages = [m async for m in late.xmpp['xep_0313'].iterate(JID(room), rsm={'max': 3})]
@@ -212,8 +216,10 @@ async def rooms(context) -> list[Step]:
     if isinstance(context.source, Natter):
         steps += [('a guest without an account enters, is heard and leaves', guest, False),
                   ('curl speaks, heard by all, and hears each of them', curl, False)]
-    steps += [(f'{c.kind} is kicked, sees it, comes back and gets the history', kicked(n, c), False) for n, c in guests.items()]
-    steps += [(f'{c.kind} is banned, sees it and can\'t come back', banned(n, c), False) for n, c in guests.items()]
+    # slixmpp watches what becomes of the others, the owner what becomes of slixmpp: the last to be put out.
+    fates = [(n, c, late) for n, c in guests.items()] + [('tybalt', late, owner)]
+    steps += [(f'{c.kind} is kicked, sees it, comes back and gets the history', kicked(n, c, w), False) for n, c, w in fates]
+    steps += [(f'{c.kind} is banned, sees it and can\'t come back', banned(n, c, w), False) for n, c, w in fates]
     steps += [('nobody logged a complaint about the protocol', content, False)]
     return steps
 
