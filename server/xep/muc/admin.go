@@ -291,6 +291,7 @@ func (r *room) setRole(x *exchange, oc *occupant, to role, actor, reason string)
 func (r *room) setAffiliation(x *exchange, d demand, actor string) {
 	bare, was := d.bare.String(), r.affiliation(d.bare)
 	st := r.standing(bare)
+	st.Unknown = d.aff == outcast && (st.Unknown || was == none && st.Since == 0)
 	st.Affiliation, st.Reason = d.aff, ""
 	if d.aff == outcast {
 		st.Reason = d.reason
@@ -335,7 +336,7 @@ func (r *room) affect(x *exchange, d demand, was affiliation, actor string) {
 		}
 	}
 	if len(occupants) == 0 && was != is {
-		r.tellChange(x, d, is, mav)
+		r.tellChange(x, d, was, is, mav)
 	}
 }
 
@@ -356,24 +357,30 @@ func roleAfter(r role, from, to affiliation, moderated bool) role {
 }
 
 // tellChange tells everybody who may know it that the affiliation of somebody changed
-// who is not there (§9.3, §10.3; XEP-0463 §4.2.2).
-func (r *room) tellChange(x *exchange, d demand, is affiliation, mav []byte) {
-	var wires [owner + 1]wire
+// who is not there (§9.3, §10.3; XEP-0463 §4.2.2). To whom it is the same as before, as
+// bans are not theirs to see, the version alone is told.
+func (r *room) tellChange(x *exchange, d demand, was, is affiliation, mav []byte) {
+	var wires [2]wire // for who does not see bans, and who does
 	for _, c := range r.clients {
 		if !r.mayVersion(c.oc.aff) {
 			continue
 		}
-		shown := shownAs(c.oc.aff, is)
-		w := &wires[shown]
-		if w.head == nil {
-			b := append([]byte("<x xmlns='"+nsUser+"'>"), mav...)
-			b = stanza.AppendOpen(b, "item", "affiliation", shown.String(), "jid", d.bare.String(), "nick", d.nick, "role", "none")
-			if d.reason != "" && shown == is {
-				b = stanza.AppendElement(b, "reason", d.reason)
-			}
-			*w = r.fromRoom("").with(append(b, "</item></x>"...))
+		i := 0
+		if c.oc.aff >= admin {
+			i = 1
 		}
-		x.give(c, *w)
+		if wires[i].head == nil {
+			b := append([]byte("<x xmlns='"+nsUser+"'>"), mav...)
+			if shown := shownAs(c.oc.aff, is); shown != shownAs(c.oc.aff, was) {
+				b = stanza.AppendOpen(b, "item", "affiliation", shown.String(), "jid", d.bare.String(), "nick", d.nick, "role", "none")
+				if d.reason != "" && shown == is {
+					b = stanza.AppendElement(b, "reason", d.reason)
+				}
+				b = append(b, "</item>"...)
+			}
+			wires[i] = r.fromRoom("").with(append(b, "</x>"...))
+		}
+		x.give(c, wires[i])
 	}
 }
 

@@ -68,6 +68,7 @@ type standing struct {
 	Nick        string   `json:",omitempty"` // reserved
 	Reason      string   `json:",omitempty"`
 	Hats        []string `json:",omitempty"` // URIs (XEP-0317)
+	Unknown     bool     `json:",omitempty"` // an outcast who was nobody before: only who sees bans is told
 	Since       uint64   `json:",omitempty"` // the version in which the affiliation was changed (XEP-0463)
 }
 

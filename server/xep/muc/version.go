@@ -157,9 +157,10 @@ func shownAs(a, of affiliation) affiliation {
 
 // changed is somebody whose affiliation has changed, and in which version.
 type changed struct {
-	bare string
-	aff  affiliation
-	n    uint64
+	bare    string
+	aff     affiliation
+	n       uint64
+	unknown bool // see standing
 }
 
 // since returns those whose affiliation has changed after a version, in the order of
@@ -168,12 +169,12 @@ func (r *room) since(n uint64) []changed {
 	var list []changed
 	for bare, st := range r.affs {
 		if st.Since > n {
-			list = append(list, changed{bare, st.Affiliation, st.Since})
+			list = append(list, changed{bare, st.Affiliation, st.Since, st.Unknown})
 		}
 	}
 	for bare, at := range r.removed {
 		if at > n {
-			list = append(list, changed{bare, none, at})
+			list = append(list, changed{bare, none, at, false})
 		}
 	}
 	return list
@@ -184,7 +185,7 @@ func (r *room) all() []changed {
 	var list []changed
 	for bare, st := range r.affs {
 		if st.Affiliation != none {
-			list = append(list, changed{bare, st.Affiliation, st.Since})
+			list = append(list, changed{bare, st.Affiliation, st.Since, st.Unknown})
 		}
 	}
 	return list
@@ -212,6 +213,9 @@ func (r *room) sendVersions(x *exchange, c *client, st *stanza.Stanza, muc stanz
 		list = r.since(n)
 	} else {
 		from, list = "", r.all()
+	}
+	if c.oc.aff < admin { // who was nobody and is banned, is nobody still
+		list = slices.DeleteFunc(list, func(l changed) bool { return l.unknown })
 	}
 	for i := range list {
 		list[i].aff = shownAs(c.oc.aff, list[i].aff)

@@ -154,3 +154,44 @@ func TestVersionsInParts(t *testing.T) {
 		}
 	})
 }
+
+// TestBansAreNotForMembersToSee: in a room where members see the lists they are not told
+// who was banned that was nobody before (XEP-0463 §4.2.3), but that a member is none.
+func TestBansAreNotForMembersToSee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.New(t)
+		romeo, juliet := srv.Login(t, "romeo@localhost/a"), srv.Login(t, "juliet@localhost/b")
+		enter := func(c *servertest.Client, nick string) {
+			c.Send(`<presence to='` + garden + `/` + nick + `'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+			untilSubject(t, c)
+		}
+		enter(romeo, "Romeo")
+		ask(t, romeo, "set", ownerQuery+dataForm+value("muc#roomconfig_whois", "anyone")+`</x></query>`)
+		set := func(jid, aff string) (byOwner, byMember string) {
+			t.Helper()
+			romeo.Send(`<iq type='set' id='a' to='` + garden + `'>` + adminQuery + `<item jid='` + jid + `' affiliation='` + aff + `'/></query></iq>`)
+			synctest.Wait()
+			return strings.Join(romeo.Sync(), ""), strings.Join(juliet.Sync(), "")
+		}
+		set("juliet@localhost", "member")
+		_, _, since := versionsFor(t, juliet, "Juliet", "")
+		enter(juliet, "Juliet")
+		owner, member := set("paris@localhost", "outcast")
+		if !strings.Contains(owner, "paris@localhost") || strings.Contains(member, "paris") || !strings.Contains(member, "<mav ") {
+			t.Errorf("the owner hears %s, the member %s", owner, member)
+		}
+		set("tybalt@localhost", "member")
+		if owner, member = set("tybalt@localhost", "outcast"); !strings.Contains(owner, "'outcast'") || strings.Contains(member, "outcast") || !strings.Contains(member, "tybalt@localhost") {
+			t.Errorf("of a member the owner hears %s, the member %s", owner, member)
+		}
+		if owner, member = set("paris@localhost", "none"); !strings.Contains(owner, "paris@localhost") || strings.Contains(member, "paris") {
+			t.Errorf("afterwards the owner hears %s, the member %s", owner, member)
+		}
+		set("mercutio@localhost", "outcast")
+		juliet.Send(`<presence type='unavailable' to='` + garden + `/Juliet'/>`)
+		juliet.Sync()
+		if got, _, _ := versionsFor(t, juliet, "Juliet", since); strings.Contains(got, "mercutio") || !strings.Contains(got, "tybalt@localhost=none") {
+			t.Errorf("the member is told of %q", got)
+		}
+	})
+}
