@@ -93,6 +93,41 @@ func TestALeaseEnds(t *testing.T) {
 	})
 }
 
+// Who had a lease that has ended is subscribed no more: it takes no room, is not
+// renewed, and where the owner approves subscriptions it is asked again.
+func TestALeaseThatHasEndedIsNone(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *servertest.Server) {
+		hamlet, c := srv.Login(t, "hamlet@localhost/denmark"), srv.Online(t, "fortinbras@localhost/x")
+		done(hamlet, publish("p", tune, item("1", payload("1")), "access_model", "open", "send_last_published_item", "never"))
+		lease := func() string {
+			return `<options>` + form(formSub, "expire", time.Now().Add(time.Minute).UTC().Format(time.RFC3339)) + `</options>`
+		}
+		for i := range 20 { // as many as one account has
+			c.Send(set("hamlet@localhost", fmt.Sprintf(`<subscribe node='%s' jid='fortinbras@localhost/%d'/>`, tune, i)+lease()))
+			if got := c.Next(); !strings.Contains(got, "subscription='subscribed'") {
+				t.Fatal(got)
+			}
+		}
+		refused(t, c, set("hamlet@localhost", `<subscribe node='`+tune+`' jid='fortinbras@localhost'/>`), "policy-violation", "too-many-subscriptions")
+		time.Sleep(2 * time.Minute)
+		refused(t, c, set("hamlet@localhost", `<options node='`+tune+`' jid='fortinbras@localhost/1'>`+form(formSub, "expire", "2999-01-01T00:00:00Z")+`</options>`), "unexpected-request", "not-subscribed")
+		c.Send(subscribe(tune, "fortinbras@localhost/1"))
+		c.Expect(subscribed(tune, "fortinbras@localhost/1", "subscribed"))
+		c.Send(subscribe(tune, "fortinbras@localhost"))
+		c.Expect(subscribed(tune, "fortinbras@localhost", "subscribed"))
+		done(hamlet, publish("p", tune, item("2", payload("2"))))
+		c.Expect(event("hamlet@localhost", tune, item("2", payload("2"))))
+
+		done(hamlet, configure(tune, "access_model", "authorize"))
+		synctest.Wait()
+		c.Sync()
+		done(c, set("hamlet@localhost", `<options node='`+tune+`' jid='fortinbras@localhost'>`+form(formSub, "expire", time.Now().Add(time.Minute).UTC().Format(time.RFC3339))+`</options>`))
+		time.Sleep(2 * time.Minute)
+		c.Send(subscribe(tune, "fortinbras@localhost"))
+		c.Expect(subscribed(tune, "fortinbras@localhost", "pending"))
+	})
+}
+
 // Contacts learn which resource has published, if they see that it is there, and
 // nobody else does (XEP-0163 §4.3.1).
 func TestEventsNameTheResourceForContacts(t *testing.T) {

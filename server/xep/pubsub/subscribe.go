@@ -54,6 +54,8 @@ func (r *request) subscribe() error {
 	if !n.config.Subscribe {
 		return unsupported("subscribe", "nobody can subscribe to that node")
 	}
+	b := new(store.Batch)
+	s.prune(b, n) // whose lease has ended begins anew
 	was := n.subscriptions[j]
 	sub := &subscription{State: stateSubscribed, Since: s.Host.Server.Store.NextID()}
 	if was != nil {
@@ -79,7 +81,6 @@ func (r *request) subscribe() error {
 		reply = stanza.AppendClose(sub.form("result").AppendTo(reply), "options")
 	}
 	n.subscribe(j, sub)
-	b := new(store.Batch)
 	if err := s.putSubscription(b, n, j); err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (r *request) subscribedNode() (*node, stanza.JID, *subscription, error) {
 		return nil, j, nil, err
 	}
 	sub := n.subscriptions[j]
-	if sub == nil {
+	if sub == nil || sub.over(time.Now()) {
 		// Who may not know that the node is there hears what it would if it were not.
 		err := n.rights().read(&r.who, true)
 		r.s.mu.Unlock()

@@ -49,15 +49,21 @@ func (n *node) subscribe(j stanza.JID, sub *subscription) {
 	n.subscriptions = now
 }
 
-// prune takes out the subscriptions whose leases have ended, of the store by b.
+// prune takes out the subscriptions whose leases have ended, of the store by b. What is
+// not stored is taken out again when the service is loaded.
 func (s *Service) prune(b *store.Batch, n *node) {
-	now := time.Now()
+	now, left := time.Now(), n.subscriptions
 	for j, sub := range n.subscriptions {
-		if sub.over(now) {
-			n.subscribe(j, nil)
-			b.Delete(s.subscriptionKey(n.name, j))
+		if !sub.over(now) {
+			continue
 		}
+		if len(left) == len(n.subscriptions) {
+			left = maps.Clone(left)
+		}
+		delete(left, j)
+		b.Delete(s.subscriptionKey(n.name, j))
 	}
+	n.subscriptions = left
 }
 
 func (s *Service) subscriptionKey(node string, j stanza.JID) store.Key {
