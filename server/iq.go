@@ -203,6 +203,27 @@ func (h *Host) Request(t *Turn, o *Origin, to stanza.JID, st *stanza.Stanza) *IQ
 	return &IQ{Turn: t, Host: h, Origin: o, To: to, Stanza: st, Payload: st.ChildAt(0)}
 }
 
+// Requests makes the Route of a service that answers requests to its domain, and
+// has nobody at other addresses. answer replies by itself, or returns an error.
+func (h *Host) Requests(answer func(*IQ) error) func(*Turn, *Origin, stanza.JID, *stanza.Stanza) {
+	return func(t *Turn, o *Origin, to stanza.JID, st *stanza.Stanza) {
+		switch {
+		case st.Kind == stanza.Presence, st.Type == stanza.TypeError, st.Type == stanza.Result:
+			return
+		case !to.IsDomain():
+			h.Server.Bounce(t, o, st, stanza.ItemNotFound("there is nobody at that address"))
+			return
+		case st.Kind != stanza.IQ:
+			h.Server.Bounce(t, o, st, stanza.ServiceUnavailable("nobody reads messages to the service"))
+			return
+		}
+		q := h.Request(t, o, to, st)
+		if err := answer(q); err != nil && err != Pending {
+			q.Fail(t, err)
+		}
+	}
+}
+
 // handleIQ answers a request for the host or for an account.
 func (h *Host) handleIQ(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, kind Address, a *Account) {
 	q := &IQ{Turn: t, Host: h, Origin: o, Account: a, To: to, Stanza: st}

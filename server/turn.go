@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -141,6 +142,23 @@ func (t *Turn) Commit(b *store.Batch, then func(*Turn, error)) error {
 func (srv *Server) guarded(t *Turn, then func(*Turn, error), err error) {
 	defer srv.survive()
 	then(t, err)
+}
+
+// Settle waits until what was handed to the store before is decided, at most
+// Config.StoreTimeout; it flushes first. Whether it was kept is what the answers to
+// the changes say. The error is that of the time that ran out.
+func (t *Turn) Settle() error {
+	t.Flush()
+	ctx, cancel := context.WithTimeout(t.srv.ctx, t.srv.Config.StoreTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	t.srv.Store.Barrier(func(error) { close(done) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Await waits until everything handed to the store so far is durable and its

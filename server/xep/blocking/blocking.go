@@ -89,18 +89,7 @@ func (m *module) stored(a *server.Account) ([]stanza.JID, error) {
 }
 
 // reload takes back what could not be stored.
-func (m *module) reload(a *server.Account) {
-	m.host.Server.Go(func(context.Context) {
-		list, err := m.stored(a)
-		if err != nil {
-			m.host.Server.Log.Error("block list not read", "account", a.Bare, "err", err)
-			return
-		}
-		a.Lock()
-		use(a, list)
-		a.Unlock()
-	})
-}
+func (m *module) reload(a *server.Account) { server.Reread(a, "block list", m.stored, use) }
 
 // use makes list the account's; the account must be locked or not yet shared.
 func use(a *server.Account, list []stanza.JID) {

@@ -49,7 +49,7 @@ func New(h *server.Host) *server.Module {
 	m := &module{host: h, jid: "proxy." + h.Name, proxy: newProxy(srv)}
 	m.at, m.port = public(ln.Addr(), h.Name)
 	m.proxy.serve(ln)
-	mod.Service = &server.Service{Prefix: "proxy", Name: "File transfer proxy", Route: m.route}
+	mod.Service = &server.Service{Prefix: "proxy", Name: "File transfer proxy", Route: h.Requests(m.answer)}
 	return mod
 }
 
@@ -61,21 +61,6 @@ func public(addr net.Addr, name string) (string, int) {
 		return name, tcp.Port
 	}
 	return tcp.IP.String(), tcp.Port
-}
-
-// route takes what is sent to the service.
-func (m *module) route(t *server.Turn, o *server.Origin, to stanza.JID, st *stanza.Stanza) {
-	switch {
-	case st.Kind == stanza.Presence, st.Type == stanza.TypeError, st.Type == stanza.Result:
-		return
-	case st.Kind != stanza.IQ || !to.IsDomain():
-		m.host.Server.Bounce(t, o, st, stanza.ServiceUnavailable(""))
-		return
-	}
-	q := m.host.Request(t, o, to, st)
-	if err := m.answer(q); err != nil {
-		q.Fail(t, err)
-	}
 }
 
 func (m *module) answer(q *server.IQ) error {

@@ -1,7 +1,6 @@
 package mam
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
@@ -161,18 +160,7 @@ func (m *module) set(q *server.IQ) error {
 }
 
 // reload takes back what could not be stored.
-func (m *module) reload(a *server.Account) {
-	m.host.Server.Go(func(context.Context) {
-		p, err := m.stored(a)
-		if err != nil {
-			m.host.Server.Log.Error("archive preferences not read", "account", a.Bare, "err", err)
-			return
-		}
-		a.Lock()
-		use(a, p)
-		a.Unlock()
-	})
-}
+func (m *module) reload(a *server.Account) { server.Reread(a, "archive preferences", m.stored, use) }
 
 // parsePrefs reads <prefs/>. The error is a bad-request, or not-acceptable for lists
 // that are too long.

@@ -62,7 +62,7 @@ func (m *module) get(q *server.IQ) error {
 	}
 	if pending(q.Account) {
 		// A client that does not wait for answers reads what it wrote.
-		if err := m.settle(q); err != nil {
+		if err := q.Turn.Settle(); err != nil {
 			return err
 		}
 	}

@@ -76,7 +76,7 @@ func (m *module) lockUsage(q *server.IQ) (*usage, error) {
 
 // load reads the usage of the sender's account.
 func (m *module) load(q *server.IQ) error {
-	if err := m.settle(q); err != nil {
+	if err := q.Turn.Settle(); err != nil {
 		return err
 	}
 	a := q.Account
@@ -108,21 +108,4 @@ func pending(a *server.Account) bool {
 	defer a.Unlock()
 	u := usageOf(a)
 	return u != nil && u.pending > 0
-}
-
-// settle waits until what was handed to the store before is decided. Whether it
-// was kept is what the answers to the changes say.
-func (m *module) settle(q *server.IQ) error {
-	q.Turn.Flush()
-	srv := m.host.Server
-	ctx, cancel := context.WithTimeout(context.Background(), srv.Config.StoreTimeout)
-	defer cancel()
-	done := make(chan struct{})
-	srv.Store.Barrier(func(error) { close(done) })
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

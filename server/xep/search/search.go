@@ -43,29 +43,11 @@ func New(h *server.Host) *server.Module {
 	m.people.all = cfg.UserSearch == "all"
 	mod.Start = m.start
 	mod.On = m.on
-	mod.Service = &server.Service{Prefix: prefix, Name: name, Route: m.route}
+	mod.Service = &server.Service{Prefix: prefix, Name: name, Route: h.Requests(m.answer)}
 	if !m.people.all {
 		mod.Commands = []server.Command{m.listing()}
 	}
 	return mod
-}
-
-// route takes what is sent to the service.
-func (m *module) route(t *server.Turn, o *server.Origin, to stanza.JID, st *stanza.Stanza) {
-	switch {
-	case st.Kind == stanza.Presence, st.Type == stanza.TypeError, st.Type == stanza.Result:
-		return
-	case !to.IsDomain():
-		m.host.Server.Bounce(t, o, st, stanza.ItemNotFound("there is nobody at that address"))
-		return
-	case st.Kind != stanza.IQ:
-		m.host.Server.Bounce(t, o, st, stanza.ServiceUnavailable("nobody reads messages to the service"))
-		return
-	}
-	q := m.host.Request(t, o, to, st)
-	if err := m.answer(q); err != nil {
-		q.Fail(t, err)
-	}
 }
 
 func (m *module) answer(q *server.IQ) error {

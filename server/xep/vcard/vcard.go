@@ -69,7 +69,7 @@ func (m *module) get(q *server.IQ) error {
 	own := q.Origin.JID.Bare() == q.Account.JID
 	if own && pending(q.Account) {
 		// A client that does not wait for answers reads what it wrote.
-		if err := m.settle(q.Turn); err != nil {
+		if err := q.Turn.Settle(); err != nil {
 			return err
 		}
 	}
@@ -178,20 +178,4 @@ func (m *module) store(t *server.Turn, a *server.Account, b *store.Batch, now pi
 // later runs fn on a goroutine of its own, where the store may be read.
 func (m *module) later(fn func(*server.Turn)) {
 	m.host.Server.Go(func(context.Context) { m.host.Server.Do(fn) })
-}
-
-// settle waits until what was handed to the store before is decided.
-func (m *module) settle(t *server.Turn) error {
-	t.Flush()
-	srv := m.host.Server
-	ctx, cancel := context.WithTimeout(context.Background(), srv.Config.StoreTimeout)
-	defer cancel()
-	done := make(chan struct{})
-	srv.Store.Barrier(func(error) { close(done) })
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -14,7 +14,8 @@ import (
 // o.Window messages unacknowledged (XEP-0198) and its peer only receives. Open
 // loop: each client sends on a schedule.
 func runChat(ctx context.Context, t *target, o *Options, r *Result) error {
-	run := &chatRun{o: o, start: time.Now(), failure: make(chan error, 1)}
+	run := &chatRun{o: o}
+	run.set()
 	links, err := run.connect(ctx, t)
 	defer func() {
 		for _, l := range links {
@@ -248,35 +249,15 @@ func (run *chatRun) watch(ctx context.Context, t *target, links []*link, from me
 	}
 	readMeter(t.pid).since(from, done()-before, r)
 	run.phase.Store(draining)
-	return run.drain(ctx, links)
-}
-
-// drain waits until everything sent has arrived, for at most o.Drain.
-func (run *chatRun) drain(ctx context.Context, links []*link) error {
-	deadline := time.Now().Add(run.o.Drain)
-	for time.Now().Before(deadline) {
+	err := run.drain(ctx, o, func() bool {
 		sent, delivered, acked := totals(links)
-		if sent == delivered && (run.o.Until != "acked" || sent == acked) {
-			// Long enough for a second copy of the last messages to show itself.
-			return run.sleep(ctx, 20*time.Millisecond)
-		}
-		if err := run.sleep(ctx, 2*time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sleep waits, unless a link fails or the user wants to stop.
-func (run *chatRun) sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case err := <-run.failure:
+		return sent == delivered && (o.Until != "acked" || sent == acked)
+	})
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
 	}
+	// Long enough for a second copy of the last messages to show itself.
+	return run.sleep(ctx, 20*time.Millisecond)
 }
 
 // collect adds up what the links saw, once they have ended.

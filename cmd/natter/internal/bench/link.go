@@ -3,11 +3,9 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // A link is one client of a chat run: it sends marked messages to its peer and
@@ -42,34 +40,15 @@ type link struct {
 
 // chatRun is what the links of one run share.
 type chatRun struct {
-	o       *Options
-	start   time.Time
-	phase   atomic.Int32 // one of the phases below
-	quota   int64        // messages each link sends, 0 when the time bounds the run
-	failure chan error   // the first error of any link
+	stage
+	o     *Options
+	quota int64 // messages each link sends, 0 when the time bounds the run
 }
-
-const (
-	warming int32 = iota
-	measuring
-	draining
-	over
-)
-
-// now returns nanoseconds since the run began.
-func (r *chatRun) now() int64 { return int64(time.Since(r.start)) }
 
 // fail reports why a link ended, unless the run has ended it.
 func (r *chatRun) fail(l *link, err error) {
-	if err == nil || r.phase.Load() == over {
-		return
-	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the server closed the connection")
-	}
-	select {
-	case r.failure <- fmt.Errorf("client %d: %w", l.msg.link, err):
-	default:
+	if err != nil {
+		r.stage.fail(fmt.Errorf("client %d: %w", l.msg.link, worded(err)))
 	}
 }
 

@@ -3,10 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +17,8 @@ import (
 func runMUC(ctx context.Context, t *target, o *Options, r *Result) error {
 	room := fmt.Sprintf("bench-%x@conference.%s", time.Now().UnixNano(), o.Domain)
 	in := &login{o: o, keys: &keyCache{}, sm: true}
-	p := &party{o: o, sent: make([]atomic.Int64, o.Senders), failure: make(chan error, 1), talk: make(chan struct{}), start: time.Now()}
+	p := &party{o: o, sent: make([]atomic.Int64, o.Senders), talk: make(chan struct{})}
+	p.set()
 	all := make([]*guest, o.Clients)
 	var working sync.WaitGroup
 	defer func() {
@@ -71,14 +69,12 @@ func runMUC(ctx context.Context, t *target, o *Options, r *Result) error {
 
 // party is the state that the goroutines of a room's run share.
 type party struct {
+	stage
 	o       *Options
-	start   time.Time
-	phase   atomic.Int32
 	sent    []atomic.Int64 // messages of each sender
 	told    atomic.Int64   // presences of occupants delivered
 	arrived atomic.Int64   // messages delivered
 	errors  atomic.Int64
-	failure chan error
 	talk    chan struct{}
 
 	mu  sync.Mutex
@@ -105,32 +101,6 @@ func (p *party) due() (n int64) {
 		n += p.sent[i].Load()
 	}
 	return n * int64(p.o.Clients)
-}
-
-// fail keeps the first error that is not due to the run's end.
-func (p *party) fail(err error) {
-	if err == nil || p.phase.Load() == over || errors.Is(err, net.ErrClosed) {
-		return
-	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the server closed a connection")
-	}
-	select {
-	case p.failure <- err:
-	default:
-	}
-}
-
-// sleep waits, or returns why the run cannot go on.
-func (p *party) sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case err := <-p.failure:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(d):
-		return nil
-	}
 }
 
 // joinLimit is how long the occupants may take to enter, all together.
@@ -198,7 +168,7 @@ func (g *guest) begin() error {
 func (g *guest) say() {
 	p := g.party
 	seq := p.sent[g.i].Add(1) - 1
-	g.c.out = g.words.append(g.c.out, seq, int64(time.Since(p.start)))
+	g.c.out = g.words.append(g.c.out, seq, p.now())
 	g.c.sent++
 }
 
@@ -210,7 +180,7 @@ func (g *guest) read() error {
 		if err := g.c.in.fill(g.c.Conn); err != nil {
 			return err
 		}
-		now := int64(time.Since(p.start))
+		now := p.now()
 		var told, messages int64
 		own, asked := 0, false
 		for {
@@ -302,30 +272,11 @@ func (g *guest) answer(own int, asked bool) error {
 // watch leads the run through its phases. The latency is that of every 64th
 // delivery, from its sending until the occupant has it.
 func (p *party) watch(ctx context.Context, t *target, r *Result) error {
-	if err := p.sleep(ctx, p.o.Warmup); err != nil {
+	if err := p.measure(ctx, t, p.o, &p.arrived, r); err != nil {
 		return err
 	}
-	t.profile.startCPU(ctx, p.o.Duration)
-	from, before := readMeter(t.pid), p.arrived.Load()
-	p.phase.Store(measuring)
-	for {
-		if err := p.sleep(ctx, 2*time.Millisecond); err != nil {
-			return err
-		}
-		if p.o.Messages > 0 && p.arrived.Load()-before >= p.o.Messages ||
-			p.o.Messages == 0 && time.Since(from.wall) >= p.o.Duration {
-			break
-		}
-	}
-	readMeter(t.pid).since(from, p.arrived.Load()-before, r)
-	p.phase.Store(draining)
-	for until := time.Now().Add(p.o.Drain); time.Now().Before(until); {
-		if p.arrived.Load() >= p.due() {
-			break
-		}
-		if err := p.sleep(ctx, 2*time.Millisecond); err != nil {
-			return err
-		}
+	if err := p.drain(ctx, p.o, func() bool { return p.arrived.Load() >= p.due() }); err != nil {
+		return err
 	}
 	p.mu.Lock()
 	r.Latency = p.lat.latency()

@@ -3,10 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +17,8 @@ func runPresence(ctx context.Context, t *target, o *Options, r *Result) error {
 	in := &login{o: o, keys: &keyCache{}, roster: true, presence: true}
 	clients := make([]*conn, o.Clients+1)
 	var working sync.WaitGroup
-	f := &flips{o: o, tokens: make(chan struct{}, o.Window), failure: make(chan error, 1), start: time.Now()}
+	f := &flips{o: o, tokens: make(chan struct{}, o.Window)}
+	f.set()
 	defer func() {
 		f.phase.Store(over)
 		for _, c := range clients {
@@ -72,13 +70,11 @@ func runPresence(ctx context.Context, t *target, o *Options, r *Result) error {
 
 // flips is the state that a presence run's goroutines share.
 type flips struct {
+	stage
 	o       *Options
-	start   time.Time
-	phase   atomic.Int32
 	sent    atomic.Int64 // changes sent
 	arrived atomic.Int64 // presences delivered
 	tokens  chan struct{}
-	failure chan error
 
 	from, fromDouble []byte
 
@@ -92,20 +88,6 @@ type watcher struct {
 	c     *conn
 	flips *flips
 	seen  tracker
-}
-
-// fail keeps the first error that is not due to the run's end.
-func (f *flips) fail(err error) {
-	if err == nil || f.phase.Load() == over || errors.Is(err, net.ErrClosed) {
-		return
-	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the server closed a connection")
-	}
-	select {
-	case f.failure <- err:
-	default:
-	}
 }
 
 // A change carries its number and time in its status, as marks in messages do.
@@ -123,7 +105,7 @@ func (f *flips) send(c *conn) error {
 		}
 		seq := f.sent.Load()
 		c.out = fmt.Appendf(c.out, "<presence><show>%s</show><status>f%0*dt%0*d</status></presence>",
-			shows[seq%2], seqDigits, seq, timeDigits, int64(time.Since(f.start)))
+			shows[seq%2], seqDigits, seq, timeDigits, f.now())
 		f.sent.Store(seq + 1)
 		if err := c.flush(); err != nil {
 			return err
@@ -139,7 +121,7 @@ func (w *watcher) read() error {
 		if err := w.c.in.fill(w.c.Conn); err != nil {
 			return err
 		}
-		now := int64(time.Since(w.flips.start))
+		now := w.flips.now()
 		for {
 			elem, k, ok := w.c.in.next()
 			if !ok {
@@ -191,44 +173,15 @@ func (w *watcher) presence(elem []byte, now int64) {
 // watch leads the run through its phases. The latency it reports is that of a
 // whole change: from its sending until the last contact has it.
 func (f *flips) watch(ctx context.Context, t *target, r *Result) error {
-	sleep := func(d time.Duration) error {
-		select {
-		case err := <-f.failure:
-			return err
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(d):
-			return nil
-		}
-	}
-	if err := sleep(f.o.Warmup); err != nil {
+	if err := f.measure(ctx, t, f.o, &f.arrived, r); err != nil {
 		return err
 	}
-	t.profile.startCPU(ctx, f.o.Duration)
-	from, before := readMeter(t.pid), f.arrived.Load()
-	f.phase.Store(measuring)
-	for {
-		if err := sleep(2 * time.Millisecond); err != nil {
-			return err
-		}
-		if f.o.Messages > 0 && f.arrived.Load()-before >= f.o.Messages ||
-			f.o.Messages == 0 && time.Since(from.wall) >= f.o.Duration {
-			break
-		}
-	}
-	readMeter(t.pid).since(from, f.arrived.Load()-before, r)
-	f.phase.Store(draining)
 	select {
 	case f.tokens <- struct{}{}: // let the sender see it
 	default:
 	}
-	for until := time.Now().Add(f.o.Drain); time.Now().Before(until); {
-		if f.arrived.Load() >= f.sent.Load()*int64(f.o.Clients) {
-			break
-		}
-		if err := sleep(2 * time.Millisecond); err != nil {
-			return err
-		}
+	if err := f.drain(ctx, f.o, func() bool { return f.arrived.Load() >= f.sent.Load()*int64(f.o.Clients) }); err != nil {
+		return err
 	}
 	f.mu.Lock()
 	r.Latency = f.lat.latency()
