@@ -67,6 +67,11 @@ func runLocation(ctx context.Context, args []string, std stdio) int {
 		err = c.publish(ctx, nsGeoloc, "current", "", place)
 	} else {
 		err = c.printPlace(ctx, std.out, whose, *asJSON)
+		var refused *stanzaError
+		if errors.As(err, &refused) && refused.condition == "not-authorized" {
+			err = fail(exitRefused, "natter roster add "+whose+" asks them to let you see it.", "asking %s: %w", whose, err)
+			return report(std.err, "location", err)
+		}
 	}
 	return report(std.err, "location", asking(err, whose, *timeout))
 }

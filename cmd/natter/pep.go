@@ -48,13 +48,18 @@ func runPEP(ctx context.Context, args []string, std stdio) int {
 	if !ok {
 		return code
 	}
-	most := map[string][2]int{"list": {1, 2}, "get": {2, 3}, "set": {3, 3}, "retract": {3, 3}, "delete": {2, 2}}
-	n, known := most[pos[0]]
+	actions := map[string]struct {
+		least, most int
+		words       string
+	}{
+		"list": {1, 2, "[JID]"}, "get": {2, 3, "NODE [JID]"}, "set": {3, 3, "NODE XML|-"}, "retract": {3, 3, "NODE ID"}, "delete": {2, 2, "NODE"},
+	}
+	n, known := actions[pos[0]]
 	switch {
 	case !known:
 		return fs.usageError("there is no %q: list, get, set, retract or delete", pos[0])
-	case len(pos) < n[0] || len(pos) > n[1]:
-		return fs.usageError("natter pep %s takes other words; see natter pep --help", pos[0])
+	case len(pos) < n.least || len(pos) > n.most:
+		return fs.usageError("%s takes %s", pos[0], n.words)
 	}
 	var payload node
 	if pos[0] == "set" {

@@ -40,7 +40,7 @@ func runToken(ctx context.Context, args []string, std stdio) int {
 	nick := fs.String("nick", "", "in rooms the token speaks under this `NAME` only")
 	purpose := fs.String("for", "", "say what it is for, in a `TEXT` that list shows")
 	asJSON := fs.Bool("json", false, "print JSON, an object a line")
-	pos, code, ok := fs.parse(args, 2, -1)
+	pos, code, ok := fs.parse(args, 1, -1)
 	if !ok {
 		return code
 	}
@@ -53,6 +53,12 @@ func runToken(ctx context.Context, args []string, std stdio) int {
 	}
 	if action != "add" && (len(rooms) > 0 || *purpose != "" || *nick != "") {
 		return fs.usageError("--room, --nick and --for go with add")
+	}
+	if len(words) == 0 {
+		if action == "revoke" {
+			return fs.usageError("revoke needs the ID of a token")
+		}
+		return fs.usageError("%s needs the JID of an account", action)
 	}
 	if action == "add" && len(words) > 1 {
 		return fs.usageError("add makes a token of one account")
@@ -136,7 +142,11 @@ func (v tokenVerb) list(ctx context.Context, accounts admin.Accounts, name strin
 			}
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.ID, k.Created.Local().Format("2006-01-02"), tokenRooms(k), printable(k.Name))
+		line := k.ID + "\t" + k.Created.Local().Format("2006-01-02") + "\t" + tokenRooms(k)
+		if k.Name != "" {
+			line += "\t" + printable(k.Name)
+		}
+		fmt.Fprintln(w, line)
 	}
 	return w.Flush()
 }

@@ -67,6 +67,8 @@ func TestTokensFromTheCommandLine(t *testing.T) {
 		{[]string{"add", "nobody@localhost"}, exitRefused, "there is no account"},
 		{[]string{"add", "bot", "--room", "@"}, exitRefused, "not the address of a room"},
 		{[]string{"lst", "bot"}, exitUsage, "did you mean list?"},
+		{[]string{"list"}, exitUsage, "list needs the JID of an account"},
+		{[]string{"revoke"}, exitUsage, "revoke needs the ID of a token"},
 		{[]string{"list", "bot", "--room", "x"}, exitUsage, "go with add"},
 		{[]string{"add", "bot", "--nick", "a\x01"}, exitRefused, "cannot be a nick"},
 	} {

@@ -49,20 +49,20 @@ func parseFlags(args []string, stdout io.Writer, web []WebTransport) (*flags, er
 	set := flag.NewFlagSet("natter test", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.StringVar(&f.host, "host", defaultHost, "`address` of the server's client port; over HTTP 127.0.0.1:5281,\nor 5280 with --tls none, by default")
-	set.StringVar(&f.transport, "transport", "tcp", "how to reach the server: `"+f.transports()+"`; the last leave out\nscripts about what they do not have")
+	set.StringVar(&f.transport, "transport", "tcp", "`HOW` to reach the server: "+f.transports()+"; scripts about\nwhat the last do not have are left out")
 	set.StringVar(&f.path, "path", "", "`path` of the server's WebSocket or BOSH (default as natter has it)")
 	set.StringVar(&f.domain, "domain", "localhost", "`domain` to use where the scripts say localhost")
-	set.StringVar(&f.tls, "tls", "starttls", "starttls, direct or none")
+	set.StringVar(&f.tls, "tls", "starttls", "`HOW` to encrypt: starttls, direct or none")
 	set.StringVar(&f.ca, "ca", "", "PEM `file` of the authority that signed the server's certificate")
 	set.BoolVar(&f.insecure, "insecure", false, "accept any certificate")
 	set.BoolVar(&f.plain, "plain", false, "allow the PLAIN mechanism without TLS")
 	set.BoolVar(&f.register, "register", false, "register missing accounts (XEP-0077)")
 	set.BoolVar(&f.fresh, "fresh", false, "register new accounts for every script and remove them after it;\nrooms get new names too")
 	set.StringVar(&f.admin, "admin", "", "`JID` of the server's administrator, for scripts that need one; the\npassword is in $NATTER_ADMIN_PASSWORD. Without it they are left out")
-	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "time limit of a step")
-	set.DurationVar(&f.quiet, "quiet", 300*time.Millisecond, "how long \"receives nothing\" watches")
+	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "`time` limit of a step")
+	set.DurationVar(&f.quiet, "quiet", 300*time.Millisecond, "the `time` that \"receives nothing\" watches")
 	set.BoolVar(&f.passPresence, "pass-presence", false, "pass over presence where a message or IQ is expected")
-	set.IntVar(&f.repeat, "repeat", 1, "play every script this many times: `N`")
+	set.IntVar(&f.repeat, "repeat", 1, "play every script `N` times")
 	set.IntVar(&f.parallel, "parallel", 1, "play `N` scripts at a time (with --fresh, unless they share no account)")
 	set.StringVar(&f.only, "only-tags", "", "play only scripts with one of these `tags`, separated by commas")
 	set.StringVar(&f.skip, "skip-tags", "", "leave out scripts with one of these `tags`")
@@ -78,6 +78,7 @@ func parseFlags(args []string, stdout io.Writer, web []WebTransport) (*flags, er
 			if f.DefValue != "" && f.DefValue != "false" {
 				text += " (default " + f.DefValue + ")"
 			}
+			text = strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", 25))
 			fmt.Fprintf(stdout, "  --%-20s %s\n", strings.TrimSpace(f.Name+" "+name), text)
 		})
 	}

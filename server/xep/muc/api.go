@@ -23,7 +23,7 @@ func (s *service) find(t *server.Turn, j stanza.JID) (*room, error) {
 	}
 	r, err := s.lock(t, j.Local())
 	if err == nil && r == nil {
-		err = stanza.ItemNotFound("there is no such room")
+		err = stanza.ItemNotFound("there is no such room: whoever enters it first with a chat program makes it")
 	}
 	return r, err
 }
