@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"natter/server"
@@ -77,6 +78,9 @@ func (o *options) greet(w io.Writer, g greeting) {
 // needs after the start.
 func (o *options) next(g greeting) []string {
 	me, who := command(os.Args[0]), "juliet@"+o.Server.Domains[0]
+	if slices.Contains(o.Server.Admins, who) { // that account is there
+		who = "romeo@" + o.Server.Domains[0]
+	}
 	var lines []string
 	if o.Control != off {
 		lines = append(lines, me+" user add "+who+o.place())
@@ -86,6 +90,9 @@ func (o *options) next(g greeting) []string {
 	}
 	if at := o.page(g); at != "" {
 		lines = append(lines, "Or chat in a browser, at "+at)
+		if o.Control != off {
+			lines = append(lines, "Invite people, by links: "+me+" invite"+o.place())
+		}
 	}
 	if o.Server.Dev {
 		lines = append(lines, "Any XMPP client may register an account here.")
