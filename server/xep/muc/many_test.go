@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,4 +92,28 @@ func TestRoomsThatNobodyIsInCostNoMemory(t *testing.T) {
 			t.Errorf("with somebody in them: %s", e)
 		}
 	})
+}
+
+// TestRoomsThatAreMadeAtOnceAreCounted: by as many sessions as one has.
+func TestRoomsThatAreMadeAtOnceAreCounted(t *testing.T) {
+	const most, sessions = 2, 12
+	srv := servertest.New(t, servertest.Options{Config: server.Config{RoomsPerAccount: most}})
+	var clients []*servertest.Client
+	for i := range sessions {
+		clients = append(clients, srv.Login(t, fmt.Sprintf("romeo@localhost/%d", i)))
+	}
+	var made atomic.Int32
+	var wait sync.WaitGroup
+	for i, c := range clients {
+		wait.Go(func() {
+			c.Send(fmt.Sprintf(`<presence to='room%d@conference.localhost/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, i))
+			if got := c.Next(); !strings.Contains(got, "<resource-constraint ") {
+				made.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if n := made.Load(); n > most {
+		t.Errorf("%d rooms were made, of %d that one may have", n, most)
+	}
 }

@@ -93,9 +93,24 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (_ *room, c
 	if guest {
 		most = min(most, maxGuestRooms)
 	}
+	// It counts from now on: others of the same account may be on their way beside it.
 	s.mu.Lock()
 	coming := s.creating[by.String()]
+	s.creating[by.String()]++
 	s.mu.Unlock()
+	arrived := func() {
+		s.mu.Lock()
+		if s.creating[by.String()]--; s.creating[by.String()] == 0 {
+			delete(s.creating, by.String())
+		}
+		s.mu.Unlock()
+	}
+	saving := false
+	defer func() {
+		if !saving {
+			arrived()
+		}
+	}()
 	made, err := s.srv.Store.CountIndex(ctx, s.domain, kindRoom, 0, by.String(), most)
 	if err != nil {
 		return nil, false, err
@@ -126,16 +141,8 @@ func (s *service) create(t *server.Turn, name string, by stanza.JID) (_ *room, c
 		return r, false, err
 	}
 	x := &exchange{t: t, svc: s}
-	s.mu.Lock()
-	s.creating[by.String()]++
-	s.mu.Unlock()
-	r.saveThen(x, func() {
-		s.mu.Lock()
-		if s.creating[by.String()]--; s.creating[by.String()] == 0 {
-			delete(s.creating, by.String())
-		}
-		s.mu.Unlock()
-	})
+	saving = true
+	r.saveThen(x, arrived)
 	s.wake()
 	return r, !guest, nil
 }
