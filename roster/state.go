@@ -108,16 +108,3 @@ func (s State) HasFrom() bool { return s.Subscription().HasFrom() }
 func (s State) looksLike(t State) bool {
 	return s.Subscription() == t.Subscription() && s.Ask() == t.Ask() && s.Approved() == t.Approved()
 }
-
-// withoutRequest is s once the contact's waiting request is gone.
-func (s State) withoutRequest() State {
-	switch s {
-	case StateNoneIn:
-		return StateNone
-	case StateNoneOutIn:
-		return StateNoneOut
-	case StateToIn:
-		return StateTo
-	}
-	return s
-}

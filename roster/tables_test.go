@@ -284,15 +284,6 @@ func TestStatesShowAsAppendixA1Says(t *testing.T) {
 	}
 }
 
-func TestWithoutRequestOnlyTakesPendingInAway(t *testing.T) {
-	for s := range State(states) {
-		n := s.withoutRequest()
-		if n.PendingIn() || !n.looksLike(s) {
-			t.Errorf("%v without the request is %v", s, n)
-		}
-	}
-}
-
 func TestWhatIsNoSubscriptionStanzaChangesNothing(t *testing.T) {
 	for s := range State(states) {
 		for _, k := range []Kind{NoKind, kinds, 255} {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -47,6 +48,10 @@ func (v inviteVerb) asUser(ctx context.Context, af *accountFlags, ask inviteAs, 
 		}
 	default:
 		err = v.makeOwn(ctx, c, ask)
+	}
+	var refused *stanzaError
+	if ask.account && errors.As(err, &refused) && refused.condition == "forbidden" {
+		return fail(exitRefused, "An administrator can invite to accounts; without --account an invitation is to be your contact.", "asking %s: %w", domain, err)
 	}
 	return asking(err, domain, timeout)
 }
