@@ -206,8 +206,14 @@ func (m *module) publish(t *server.Turn, a *server.Account, p server.NodePublica
 	})
 }
 
-// items is server.PEP.Items.
+// items is server.PEP.Items. A node that there is not has no account's nodes loaded:
+// at each login somebody asks for the picture that most have not got.
 func (m *module) items(t *server.Turn, a *server.Account, node string, ids ...string) ([]server.NodeItem, error) {
+	if m.kept(a.Local) == nil {
+		if stored, err := pubsub.Stored(t, m.host, a.Local, node); err != nil || !stored {
+			return nil, err
+		}
+	}
 	s, err := m.service(t, a.Local)
 	if err != nil {
 		return nil, err

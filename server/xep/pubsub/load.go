@@ -73,6 +73,12 @@ func entryOf(key string) (node string, e entry, ok bool) {
 	return parts[0], entry{id: parts[4], seq: seq, size: int(size), publisher: parts[3]}, err1 == nil && err2 == nil
 }
 
+// Stored reports whether a node of a service that is not in memory is in the store.
+func Stored(t *server.Turn, h *server.Host, local, node string) (bool, error) {
+	_, ok, err := h.Get(t, local, kindNode, node)
+	return ok, err
+}
+
 // Load reads a service from the store. What was handed to the store before must be
 // decided. The service is not yet shared.
 func (s *Service) Load() error {
