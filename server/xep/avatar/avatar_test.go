@@ -237,7 +237,7 @@ func TestCardAndPEPAgreeAgainAfterAFailure(t *testing.T) {
 				c.Close()
 				stranger.Close()
 				time.Sleep(3 * time.Minute) // it is let go from memory
-				c = srv.Online(t, "juliet@localhost/balcony")
+				srv.Online(t, "juliet@localhost/balcony")
 				synctest.Wait()
 				stranger = srv.Login(t, "paris@localhost/court")
 				shows(t, stranger, b64(x.want), true)

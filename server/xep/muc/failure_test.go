@@ -50,7 +50,6 @@ func askOf(t *testing.T, c *servertest.Client, to, typ, payload string) string {
 type roomDeed struct {
 	what, does string
 	see        string // a request whose answer shows it
-	twice      bool   // it can be done again, with another outcome each time
 }
 
 func list(aff string) string { return adminQuery + `<item affiliation='` + aff + `'/></query>` }
