@@ -28,6 +28,7 @@ func done(c *servertest.Client, requests ...string) {
 		c.Send(r)
 		for !strings.Contains(c.Next(), "type='result'") {
 		}
+		synctest.Wait() // so that what follows from one is not committed with the next
 	}
 }
 
