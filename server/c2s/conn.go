@@ -106,21 +106,27 @@ func (c *conn) serve() {
 	var err error
 	defer func() { c.close(err) }()
 	defer c.recover(&err)
-	for err == nil && len(c.ahead) > 0 {
-		err = c.readOnce(time.Time{})
-	}
-	if err == nil {
+	if err = c.readAhead(); err == nil {
 		err = c.tr.Serve(c.input)
 	}
 }
 
 // input handles what has come over the transport of a bound session.
 func (c *conn) input(b *Buffer) error {
-	err := c.turn(b, time.Time{})
-	for err == nil && len(c.ahead) > 0 {
-		err = c.readOnce(time.Time{})
+	if err := c.turn(b, time.Time{}); err != nil {
+		return err
 	}
-	return err
+	return c.readAhead()
+}
+
+// readAhead handles what was read before.
+func (c *conn) readAhead() error {
+	for len(c.ahead) > 0 {
+		if err := c.readOnce(time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readOnce waits for input and handles it as one turn.

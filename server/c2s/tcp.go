@@ -35,7 +35,7 @@ type tcp struct {
 	writeErr error
 }
 
-func newTCP(c net.Conn, s *resets) (*tcp, error) {
+func newTCP(c net.Conn, r *resets) (*tcp, error) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return nil, errors.New("the connection has no descriptor")
@@ -44,7 +44,7 @@ func newTCP(c net.Conn, s *resets) (*tcp, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tcp{conn: c, raw: raw, resets: s}
+	t := &tcp{conn: c, raw: raw, resets: r}
 	t.readFn, t.writeFn = t.read, t.write
 	raw.Control(func(fd uintptr) { t.tells = tellMore(fd) })
 	return t, nil
@@ -85,8 +85,11 @@ func (t *tcp) Serve(f func(*Buffer) error) error {
 
 func (t *tcp) serve(fd uintptr) bool {
 	b, more, err := t.fill(fd)
-	if b != nil {
+	switch {
+	case b != nil:
 		err = t.take(b)
+	case err == nil:
+		return false // nothing has come
 	}
 	if err != nil {
 		t.readErr = err

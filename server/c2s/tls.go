@@ -74,23 +74,29 @@ type record struct {
 
 const recordHeader = 5
 
+// header takes what b begins with of a header, and returns how many bytes that is.
+func (r *record) header(b []byte) int {
+	n := 0
+	for ; r.head < recordHeader && n < len(b); n++ {
+		if r.head >= 3 {
+			r.size = r.size<<8 | int(b[n])
+		}
+		r.head++
+	}
+	return n
+}
+
 // pass notes that b is through.
 func (r *record) pass(b []byte) {
 	for len(b) > 0 {
-		if r.head == recordHeader {
-			n := min(r.size, len(b))
-			r.size -= n
-			b = b[n:]
-			if r.size == 0 {
-				r.head = 0
-			}
-			continue
+		b = b[r.header(b):]
+		if r.head < recordHeader {
+			return
 		}
-		if r.head >= 3 {
-			r.size = r.size<<8 | int(b[0])
-		}
-		b = b[1:]
-		if r.head++; r.head == recordHeader && r.size == 0 {
+		n := min(r.size, len(b))
+		r.size -= n
+		b = b[n:]
+		if r.size == 0 {
 			r.head = 0
 		}
 	}
@@ -98,14 +104,7 @@ func (r *record) pass(b []byte) {
 
 // rest returns how many bytes of b, max at most, are of the record in hand.
 func (r record) rest(b []byte, max int) int {
-	n := 0
-	for r.head < recordHeader && n < len(b) {
-		if r.head >= 3 {
-			r.size = r.size<<8 | int(b[n])
-		}
-		r.head++
-		n++
-	}
+	n := r.header(b)
 	if r.head == recordHeader {
 		n += r.size
 	}

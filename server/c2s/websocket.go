@@ -91,24 +91,24 @@ func (c *Server) ServeWebSocket(nc net.Conn, ahead []byte, via Via) {
 const closeTryLater = 1013
 
 // takeOver returns the Transport over a connection that has spoken HTTP.
-func takeOver(nc net.Conn, s *resets) (Transport, error) {
+func takeOver(nc net.Conn, r *resets) (Transport, error) {
 	if tc, ok := nc.(*tls.Conn); ok {
 		w, ok := tc.NetConn().(*wire)
 		if !ok {
 			return nil, errNoSocket
 		}
-		below, err := plain(w.Conn, s)
+		below, err := plain(w.Conn, r)
 		if err != nil {
 			return nil, err
 		}
 		w.push = true
 		return &secured{below: below, conn: tc, wire: w}, nil
 	}
-	return plain(nc, s)
+	return plain(nc, r)
 }
 
 // plain returns the Transport over a socket or a pipe.
-func plain(nc net.Conn, s *resets) (Transport, error) {
+func plain(nc net.Conn, r *resets) (Transport, error) {
 	inner := nc
 	if a, ok := nc.(*accepted); ok {
 		inner = a.Conn
@@ -116,7 +116,7 @@ func plain(nc net.Conn, s *resets) (Transport, error) {
 	if p, ok := inner.(*pipe); ok {
 		return memory{p}, nil
 	}
-	return newTCP(nc, s)
+	return newTCP(nc, r)
 }
 
 // feedFrames takes input from a WebSocket and handles every whole message in it.
