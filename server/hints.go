@@ -39,10 +39,7 @@ var lasting = map[string]bool{
 }
 
 // HintsOf reads what decides a message's fate from its children.
-func HintsOf(st *stanza.Stanza) Hints { return examine(st) }
-
-// examine reads what decides a message's fate from its children.
-func examine(st *stanza.Stanza) Hints {
+func HintsOf(st *stanza.Stanza) Hints {
 	var h Hints
 	states, others := 0, 0
 	for i := range st.NumChildren() {

@@ -9,7 +9,7 @@ import (
 // messageToAccount delivers a message to a local account, or refuses it.
 func (h *Host) messageToAccount(t *Turn, o *Origin, st *stanza.Stanza, to stanza.JID, a *Account) {
 	stamp := stanza.Stamp{From: o.Attr, To: normalTo(st, to), Lang: o.Lang}
-	h.passMessage(&Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: examine(st)})
+	h.passMessage(&Passage{Turn: t, Origin: o, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: HintsOf(st)})
 }
 
 // passMessage takes a message past its sender's hooks to the account, nil for one

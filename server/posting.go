@@ -76,7 +76,7 @@ func (h *Host) PostMessage(ctx context.Context, local string, to stanza.JID, mes
 		s := &Session{Origin: Origin{JID: from.JID, Attr: from.Self.Attr}, Account: from, Full: from.Bare, Out: out}
 		s.Origin.Session = s
 		stamp := stanza.Stamp{From: s.Attr, To: stanza.AppendAttr(nil, to.String())}
-		p := Passage{Turn: t, Origin: &s.Origin, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: examine(st)}
+		p := Passage{Turn: t, Origin: &s.Origin, Stanza: st, To: to, Account: a, Stamp: &stamp, Hints: HintsOf(st)}
 		at.passMessage(&p)
 		if err = out.err(); err == nil && p.ID != 0 && p.archived[0] {
 			id = string(h.AppendArchiveID(nil, from.Bare, p.ID))

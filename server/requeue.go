@@ -148,7 +148,7 @@ func (srv *Server) giveBack(t *Turn, b []byte, id uint64) {
 	case stanza.Message:
 		to, err := parseAddr(st.To())
 		h := srv.hosts[to.Domain()]
-		if hints := examine(st); err == nil && h != nil && hints.Storable(st.Type) {
+		if hints := HintsOf(st); err == nil && h != nil && hints.Storable(st.Type) {
 			stamp := stanza.Stamp{From: o.Attr}
 			a, err := h.LockAccount(t, to.Local())
 			if a == nil || err != nil {

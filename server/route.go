@@ -135,7 +135,7 @@ func (srv *Server) toService(t *Turn, o *Origin, s *Service, to stanza.JID, st *
 	}
 	p := Passage{Turn: t, Origin: o, Stanza: st, To: to, Stamp: &stanza.Stamp{From: o.Attr, To: normalTo(st, to), Lang: o.Lang}}
 	if st.Kind == stanza.Message {
-		p.Hints = examine(st)
+		p.Hints = HintsOf(st)
 	}
 	if st.Kind != stanza.Presence && !srv.run(FromAccount, &p) { // presence has passed them: see outgoing
 		return

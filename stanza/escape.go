@@ -17,9 +17,10 @@ func AppendAttr[T string | []byte](dst []byte, s T) []byte { return appendEscape
 // Attr returns s escaped as AppendAttr does; where there is nothing to escape, in
 // the memory of s itself: the bytes must not be changed.
 func Attr(s string) []byte {
-	b := appendEscaped(nil, s, true)
+	var room [128]byte
+	b := appendEscaped(room[:0], s, true)
 	if string(b) != s {
-		return b
+		return bytes.Clone(b)
 	}
 	return unsafe.Slice(unsafe.StringData(s), len(s))
 }
