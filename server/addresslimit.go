@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/netip"
-	"sync"
 	"time"
 )
 
@@ -18,15 +17,11 @@ const maxSignUps = 16_384
 // addressLimit bounds how often one address asks for an account. IPv6 addresses count by
 // their /64, and what has no address (a pipe) as one. A nil limit allows all. It
 // is safe for concurrent use.
-type addressLimit struct {
-	mu sync.Mutex
-	// full says, of each address, when it may ask for signUpBurst accounts again; one
-	// that may already is as good as not there. It moves on by an interval with
-	// each account.
-	full map[netip.Addr]time.Time
-}
+type addressLimit struct{ Limit[netip.Addr] }
 
-func newAddressLimit() *addressLimit { return &addressLimit{full: make(map[netip.Addr]time.Time)} }
+func newAddressLimit() *addressLimit {
+	return &addressLimit{Limit[netip.Addr]{Burst: signUpBurst, Interval: signUpInterval, Most: maxSignUps}}
+}
 
 // allow counts one request; false when it is one too many, which is not counted.
 func (l *addressLimit) allow(addr netip.Addr) bool {
@@ -39,48 +34,9 @@ func (l *addressLimit) allow(addr netip.Addr) bool {
 			addr = p.Addr()
 		}
 	}
-	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at, known := l.full[addr]
-	if at.Before(now) {
-		at = now
-	}
-	at = at.Add(signUpInterval)
-	if at.Sub(now) > signUpBurst*signUpInterval {
-		return false
-	}
-	if !known && len(l.full) >= maxSignUps {
-		l.forget(now)
-	}
-	l.full[addr] = at
-	return true
+	return l.Allow(addr)
 }
 
 // AllowSignUp counts one account that is asked for from an address; false when it is one
 // too many, which is not counted.
 func (h *Host) AllowSignUp(addr netip.Addr) bool { return h.signUps.allow(addr) }
-
-// forget drops the addresses that have nothing to remember, and if there are
-// none, the one of a few that has least.
-func (l *addressLimit) forget(now time.Time) {
-	for addr, at := range l.full {
-		if !at.After(now) {
-			delete(l.full, addr)
-		}
-	}
-	if len(l.full) < maxSignUps {
-		return
-	}
-	var least netip.Addr
-	n := 0
-	for addr, at := range l.full {
-		if n == 0 || at.Before(l.full[least]) {
-			least = addr
-		}
-		if n++; n == 8 {
-			break
-		}
-	}
-	delete(l.full, least)
-}

@@ -59,9 +59,9 @@ func (a *roomAPI) handle(fn func(http.ResponseWriter, *http.Request, principal) 
 			return
 		}
 		p, err := a.site.who(r, a.host)
-		of, what := readRate, "requests"
+		of, what := &a.site.api.reads, "requests"
 		if r.Method == http.MethodPost {
-			of, what = postRate, "messages"
+			of, what = &a.site.api.posts, "messages"
 		}
 		if err == nil && !a.site.mayAskNow(p, of) {
 			writeProblem(w, problem{Status: http.StatusTooManyRequests, Detail: "that is too many " + what + " at once; wait a moment"})

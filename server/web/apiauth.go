@@ -26,26 +26,19 @@ type principal struct {
 
 // Bounds of the API.
 const (
-	basicTime  = time.Minute // that a password which was right counts as right
-	maxBasic   = 1000        // passwords remembered so
-	maxBuckets = 10_000
-)
-
-// rate is how often one principal may ask: a second on average, and at once.
-type rate struct{ each, burst float64 }
-
-var (
-	postRate = rate{10, 40}
-	readRate = rate{50, 200}
+	basicTime = time.Minute // that a password which was right counts as right
+	maxBasic  = 1000        // passwords remembered so
+	maxRates  = 5000        // principals remembered, of those that read and of those that post
 )
 
 // apiState is what the API remembers between requests.
 type apiState struct {
 	secret [32]byte // of this process
 
-	mu      sync.Mutex
-	basic   map[[32]byte]known // by a hash of name and password
-	buckets map[bucketKey]*bucket
+	reads, posts server.Limit[string] // by principal
+
+	mu    sync.Mutex
+	basic map[[32]byte]known // by a hash of name and password
 }
 
 // known is a password that was right.
@@ -54,19 +47,12 @@ type known struct {
 	stamp string // Host.PasswordStamp then: it is another one once the password is
 }
 
-type bucketKey struct {
-	jid  string
-	rate rate
-}
-
-// bucket is what is left of a principal's rate.
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
 func newAPIState() *apiState {
-	a := &apiState{basic: make(map[[32]byte]known), buckets: make(map[bucketKey]*bucket)}
+	a := &apiState{
+		reads: server.Limit[string]{Burst: 200, Interval: time.Second / 50, Most: maxRates, Refuse: true},
+		posts: server.Limit[string]{Burst: 40, Interval: time.Second / 10, Most: maxRates, Refuse: true},
+		basic: make(map[[32]byte]known),
+	}
 	rand.Read(a.secret[:]) // never fails
 	return a
 }
@@ -165,35 +151,7 @@ func (s *Site) password(ctx context.Context, h *server.Host, local, password, ad
 	return nil
 }
 
-// mayAskNow takes a request off the principal's rate; false when there is none left.
-func (s *Site) mayAskNow(p principal, of rate) bool {
-	if s.core.Config.NoLimits {
-		return true
-	}
-	a, now := s.api, time.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	key := bucketKey{p.jid.String(), of}
-	b := a.buckets[key]
-	if b == nil {
-		if len(a.buckets) >= maxBuckets {
-			for k, old := range a.buckets {
-				if now.Sub(old.at).Seconds() > k.rate.burst/k.rate.each { // it is full again
-					delete(a.buckets, k)
-				}
-			}
-			if len(a.buckets) >= maxBuckets {
-				return false
-			}
-		}
-		b = &bucket{tokens: of.burst, at: now}
-		a.buckets[key] = b
-	}
-	b.tokens = min(of.burst, b.tokens+now.Sub(b.at).Seconds()*of.each)
-	b.at = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
+// mayAskNow counts a request of a principal; false when it is one too many.
+func (s *Site) mayAskNow(p principal, of *server.Limit[string]) bool {
+	return s.core.Config.NoLimits || of.Allow(p.jid.String())
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"natter/server"
 	"natter/server/store"
@@ -238,42 +237,4 @@ func (m *module) list(c *server.CommandCall, on bool) error {
 		delete(m.people.listed, local)
 	}
 	return nil
-}
-
-// An account may search so often at once, and once more each interval.
-const (
-	burst    = 20
-	interval = 3 * time.Second
-)
-
-// limit bounds how often an account searches. It is safe for concurrent use.
-type limit struct {
-	mu sync.Mutex
-	// full says when an account may search burst times at once again.
-	full map[string]time.Time
-}
-
-func (l *limit) allow(account string) bool {
-	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.full == nil {
-		l.full = make(map[string]time.Time)
-	}
-	at := l.full[account]
-	if at.Before(now) {
-		at = now
-	}
-	if at = at.Add(interval); at.Sub(now) > burst*interval {
-		return false
-	}
-	if len(l.full) > 1000 {
-		for a, t := range l.full {
-			if t.Before(now) {
-				delete(l.full, a)
-			}
-		}
-	}
-	l.full[account] = at
-	return true
 }

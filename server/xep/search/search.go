@@ -5,6 +5,8 @@
 package search
 
 import (
+	"time"
+
 	"natter/server"
 	"natter/server/xep/disco"
 	"natter/server/xep/forms"
@@ -23,12 +25,17 @@ const (
 	maxPage  = 50  // people in one answer
 	maxFound = 500 // people that one search finds, in all its pages
 	maxValue = 256 // bytes of what is looked for in one field
+
+	// An account may search so often at once, and once more each interval.
+	burst       = 20
+	interval    = 3 * time.Second
+	maxSearches = 16_384 // accounts remembered for it
 )
 
 type module struct {
 	host   *server.Host
 	people directory
-	limit  limit
+	limit  server.Limit[string]
 }
 
 // New makes the module.
@@ -38,7 +45,7 @@ func New(h *server.Host) *server.Module {
 	if cfg.UserSearch == "" || cfg.UserSearch == "off" {
 		return mod
 	}
-	m := &module{host: h}
+	m := &module{host: h, limit: server.Limit[string]{Burst: burst, Interval: interval, Most: maxSearches}}
 	m.people.init()
 	m.people.all = cfg.UserSearch == "all"
 	mod.Start = m.start
@@ -125,7 +132,7 @@ func (m *module) search(q *server.IQ, s *server.Session) error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
-	if !m.limit.allow(s.Account.Bare) {
+	if !m.limit.Allow(s.Account.Bare) {
 		e := stanza.PolicyViolation("too many searches; wait a minute")
 		e.Type = stanza.Wait
 		return e
