@@ -60,6 +60,11 @@ var (
 	ErrInvitationExpired = errors.New("the invitation has expired")
 )
 
+// BadInvitation reports whether an error is one of those, and not one of the store.
+func BadInvitation(err error) bool {
+	return errors.Is(err, ErrNoInvitation) || errors.Is(err, ErrInvitationUsed) || errors.Is(err, ErrInvitationExpired)
+}
+
 // check reports why an invitation is not good any more, nil when it is. With shown the
 // time is not looked at.
 func (v *Invitation) check(now time.Time, shown bool) error {

@@ -150,30 +150,26 @@ func (h *Host) countInvitations(ctx context.Context, owner string, b *store.Batc
 	return nil
 }
 
+// eachInvitationOf calls fn with every invitation that an account has made, "" for
+// those of no account here.
 func (h *Host) eachInvitationOf(ctx context.Context, owner string, fn func(store.Doc, *storedInvitation)) error {
-	for after := ""; ; {
-		page, err := h.Server.Store.List(ctx, h.Name, owner, kindInvitation, "", after, store.MaxPage)
-		if err != nil {
-			return err
-		}
-		for _, doc := range page {
-			v := new(storedInvitation)
-			if err := json.Unmarshal(doc.Data, v); err != nil {
-				return fmt.Errorf("invitation %s: %w", doc.Key.Key, err)
-			}
-			fn(doc, v)
-			after = doc.Key.Key
-		}
-		if len(page) < store.MaxPage {
-			return nil
-		}
-	}
+	return invitationsIn(func(after store.Key) ([]store.Doc, error) {
+		return h.Server.Store.List(ctx, h.Name, owner, kindInvitation, "", after.Key, store.MaxPage)
+	}, fn)
 }
 
 // eachInvitation calls fn with every invitation of the host.
 func (h *Host) eachInvitation(ctx context.Context, fn func(store.Doc, *storedInvitation)) error {
-	for account, key := "", ""; ; {
-		page, err := h.Server.Store.ListKind(ctx, h.Name, kindInvitation, account, key, store.MaxPage)
+	return invitationsIn(func(after store.Key) ([]store.Doc, error) {
+		return h.Server.Store.ListKind(ctx, h.Name, kindInvitation, after.Account, after.Key, store.MaxPage)
+	}, fn)
+}
+
+// invitationsIn calls fn with every invitation in the pages that list returns, each of
+// what comes after a key.
+func invitationsIn(list func(after store.Key) ([]store.Doc, error), fn func(store.Doc, *storedInvitation)) error {
+	for after := (store.Key{}); ; {
+		page, err := list(after)
 		if err != nil {
 			return err
 		}
@@ -183,7 +179,7 @@ func (h *Host) eachInvitation(ctx context.Context, fn func(store.Doc, *storedInv
 				return fmt.Errorf("invitation %s: %w", doc.Key.Key, err)
 			}
 			fn(doc, v)
-			account, key = doc.Account, doc.Key.Key
+			after = doc.Key
 		}
 		if len(page) < store.MaxPage {
 			return nil

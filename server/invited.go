@@ -56,6 +56,20 @@ func (h *Host) ShowInvitation(ctx context.Context, token string, addr netip.Addr
 	return &Invited{v.Invitation, token}, nil
 }
 
+// ShowInvitation takes the token that a stranger shows: one that is good is
+// Stranger.Invited from then on. It sends what the turn holds first, and waits for the
+// store. For the errors see Host.ShowInvitation.
+func (q *IQ) ShowInvitation(token string) error {
+	q.Turn.Flush()
+	ctx, cancel := context.WithTimeout(context.Background(), q.Host.Server.Config.StoreTimeout)
+	defer cancel()
+	inv, err := q.Host.ShowInvitation(ctx, token, q.Stranger.Addr)
+	if err == nil {
+		q.Stranger.Invited = inv
+	}
+	return err
+}
+
 // MayShowToken reports whether an address may show a token: not for a while after it has
 // shown many that were wrong, of which ShownWrongToken tells.
 func (h *Host) MayShowToken(addr netip.Addr) bool {

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"natter/presence"
@@ -33,7 +32,7 @@ func (a *Account) preauthorized(ctx context.Context, token string, o *Origin, st
 	from := o.JID.Bare()
 	good := func() (v storedInvitation, doc store.Doc, ok bool) {
 		v, doc, err := h.findInvitation(ctx, token, false)
-		if err != nil && !errors.Is(err, ErrNoInvitation) && !errors.Is(err, ErrInvitationUsed) && !errors.Is(err, ErrInvitationExpired) {
+		if err != nil && !BadInvitation(err) {
 			srv.Log.Warn("invitation not looked up", "account", a.Bare, "err", err)
 		}
 		return v, doc, err == nil && slices.Contains(v.Contacts, a.Bare) &&

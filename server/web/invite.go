@@ -115,21 +115,33 @@ func (s *Site) findInvite(w http.ResponseWriter, r *http.Request, words *inviteW
 			break
 		}
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return v, true
-	case errors.Is(err, server.ErrNoInvitation):
+	}
+	if errors.Is(err, server.ErrNoInvitation) {
 		own.ShownWrongToken(via.Addr)
+	}
+	if !s.badInvite(w, words, err) {
+		s.core.Log.Error("invitation not looked up", "err", err)
+		s.noInvite(w, words, http.StatusInternalServerError, words.Failed)
+	}
+	return nil, false
+}
+
+// badInvite answers for an invitation that is not good; false when the error is not about
+// that.
+func (s *Site) badInvite(w http.ResponseWriter, words *inviteWords, err error) bool {
+	switch {
+	case errors.Is(err, server.ErrNoInvitation):
 		s.noInvite(w, words, http.StatusNotFound, words.NotValid)
 	case errors.Is(err, server.ErrInvitationUsed):
 		s.noInvite(w, words, http.StatusGone, words.Used)
 	case errors.Is(err, server.ErrInvitationExpired):
 		s.noInvite(w, words, http.StatusGone, words.Expired)
 	default:
-		s.core.Log.Error("invitation not looked up", "err", err)
-		s.noInvite(w, words, http.StatusInternalServerError, words.Failed)
+		return false
 	}
-	return nil, false
+	return true
 }
 
 func (s *Site) noInvite(w http.ResponseWriter, words *inviteWords, status int, why string) {
@@ -275,9 +287,7 @@ func (s *Site) makeInvited(w http.ResponseWriter, r *http.Request, v *invitation
 	if err == nil {
 		local, err = v.host.SignUp(r.Context(), inv, name, password)
 	}
-	var bad *stanza.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		page.Made = local + "@" + v.host.Name
 		page.Title, page.MadeText = words.TitleMade, words.Made
 		if len(v.Contacts) > 0 {
@@ -285,16 +295,11 @@ func (s *Site) makeInvited(w http.ResponseWriter, r *http.Request, v *invitation
 		}
 		s.writeInvite(w, http.StatusOK, page)
 		return
-	case errors.Is(err, server.ErrNoInvitation):
-		s.noInvite(w, words, http.StatusNotFound, words.NotValid)
-		return
-	case errors.Is(err, server.ErrInvitationUsed):
-		s.noInvite(w, words, http.StatusGone, words.Used)
-		return
-	case errors.Is(err, server.ErrInvitationExpired):
-		s.noInvite(w, words, http.StatusGone, words.Expired)
+	}
+	if s.badInvite(w, words, err) {
 		return
 	}
+	var bad *stanza.Error
 	status := http.StatusServiceUnavailable
 	switch {
 	case errors.Is(err, server.ErrExists):

@@ -7,7 +7,6 @@ package invite
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"natter/server"
@@ -72,17 +71,11 @@ func (m *module) preauth(q *server.IQ) error {
 	if !ok {
 		return stanza.BadRequest("the token is missing")
 	}
-	q.Turn.Flush() // the store is read
-	ctx, cancel := context.WithTimeout(context.Background(), m.host.Server.Config.StoreTimeout)
-	defer cancel()
-	inv, err := m.host.ShowInvitation(ctx, token, q.Stranger.Addr)
-	switch {
-	case errors.Is(err, server.ErrNoInvitation), errors.Is(err, server.ErrInvitationUsed), errors.Is(err, server.ErrInvitationExpired):
+	if err := q.ShowInvitation(token); server.BadInvitation(err) {
 		return stanza.ItemNotFound("the invitation is not good: it was used, has expired or was taken back")
-	case err != nil:
+	} else if err != nil {
 		return err
 	}
-	q.Stranger.Invited = inv
 	q.Reply(q.Turn, nil)
 	return nil
 }

@@ -84,27 +84,13 @@ func (m *module) fields(q *server.IQ) error {
 	return nil
 }
 
-// show takes the invitation that came in the form.
-func (m *module) show(q *server.IQ, text string) error {
-	q.Turn.Flush() // the store is read
-	ctx, cancel := context.WithTimeout(context.Background(), m.host.Server.Config.StoreTimeout)
-	defer cancel()
-	inv, err := m.host.ShowInvitation(ctx, server.FindInvitationToken(text), q.Stranger.Addr)
-	switch {
-	case errors.Is(err, server.ErrNoInvitation), errors.Is(err, server.ErrInvitationUsed), errors.Is(err, server.ErrInvitationExpired):
-		return stanza.NotAcceptable("the invitation is not good: it was used, has expired or was taken back")
-	case err != nil:
-		return err
-	}
-	q.Stranger.Invited = inv
-	return nil
-}
-
 // create makes an account for a stranger (§3.1).
 func (m *module) create(q *server.IQ) error {
 	f := read(q)
 	if f.invitation != "" && q.Stranger.Invited == nil && m.host.InvitesAccounts() {
-		if err := m.show(q, f.invitation); err != nil {
+		if err := q.ShowInvitation(server.FindInvitationToken(f.invitation)); server.BadInvitation(err) {
+			return stanza.NotAcceptable("the invitation is not good: it was used, has expired or was taken back")
+		} else if err != nil {
 			return err
 		}
 	}
