@@ -46,9 +46,9 @@ func (x *exchange) list(r *room, q *server.IQ) error {
 		return stanza.Forbidden("only moderators may see that list")
 	}
 	b := stanza.AppendOpen(nil, "query", "xmlns", nsAdmin)
-	for _, c := range r.clients {
-		if oc := c.oc; c == oc.main() && oc.role == ro {
-			b = stanza.AppendEmpty(b, "item", "affiliation", oc.aff.String(), "jid", c.jid.String(), "nick", oc.nick, "role", ro.String())
+	for oc := range r.everybody() {
+		if oc.role == ro {
+			b = stanza.AppendEmpty(b, "item", "affiliation", oc.aff.String(), "jid", oc.main().jid.String(), "nick", oc.nick, "role", ro.String())
 		}
 	}
 	return x.reply(q, stanza.AppendClose(b, "query"))
@@ -369,7 +369,7 @@ func (r *room) tellChange(x *exchange, d demand, was, is affiliation, mav []byte
 		if c.oc.aff >= admin {
 			i = 1
 		}
-		if wires[i].head == nil {
+		if wires[i].Head == nil {
 			b := append([]byte("<x xmlns='"+nsUser+"'>"), mav...)
 			if shown := shownAs(c.oc.aff, is); shown != shownAs(c.oc.aff, was) {
 				b = stanza.AppendOpen(b, "item", "affiliation", shown.String(), "jid", d.bare.String(), "nick", d.nick, "role", "none")

@@ -149,10 +149,8 @@ func (s *service) list(t *server.Turn, j stanza.JID) ([]server.RoomOccupant, err
 	}
 	defer r.mu.Unlock()
 	var list []server.RoomOccupant
-	for _, c := range r.clients {
-		if c == c.oc.main() {
-			list = append(list, server.RoomOccupant{Nick: c.oc.nick, Role: c.oc.role.String(), Affiliation: c.oc.aff.String()})
-		}
+	for oc := range r.everybody() {
+		list = append(list, server.RoomOccupant{Nick: oc.nick, Role: oc.role.String(), Affiliation: oc.aff.String()})
 	}
 	return list, nil
 }

@@ -101,9 +101,9 @@ func (x *exchange) items(r *room, q *server.IQ) error {
 	}
 	var b []byte
 	if me := r.byJID[q.Origin.JID.String()]; me != nil {
-		for _, c := range r.clients {
-			if c == c.oc.main() && r.sees(me, c.oc, c.oc.role) {
-				b = append(append(append(b, "<item jid='"...), c.oc.attr...), "'/>"...)
+		for oc := range r.everybody() {
+			if r.sees(me, oc, oc.role) {
+				b = append(append(append(b, "<item jid='"...), oc.attr...), "'/>"...)
 			}
 		}
 	}

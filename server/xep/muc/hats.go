@@ -324,9 +324,9 @@ func (r *room) takeOff(bare, uri string) {
 // wearers are the occupants who wear a hat.
 func (r *room) wearers(uri string) []*occupant {
 	var list []*occupant
-	for _, c := range r.clients {
-		if c == c.oc.main() && slices.Contains(r.affs[c.oc.bare.String()].Hats, uri) {
-			list = append(list, c.oc)
+	for oc := range r.everybody() {
+		if slices.Contains(r.affs[oc.bare.String()].Hats, uri) {
+			list = append(list, oc)
 		}
 	}
 	return list

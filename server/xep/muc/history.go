@@ -20,7 +20,7 @@ type line struct {
 	passing bool // those who enter are not told of it
 }
 
-func (l *line) size() int { return len(l.wire.head) + len(l.wire.tail) + len(l.nick) + 64 }
+func (l *line) size() int { return len(l.wire.Head) + len(l.wire.Tail) + len(l.nick) + 64 }
 
 // history is what a room tells those who enter of what was said before.
 type history struct {
@@ -105,7 +105,7 @@ func (h *history) pick(w wanted, most, more int) []line {
 	from, chars := len(h.lines), 0
 	for from > 0 && len(h.lines)-from < n {
 		l := &h.lines[from-1]
-		chars += utf8.RuneCount(l.wire.head) + utf8.RuneCount(l.wire.tail) + more
+		chars += utf8.RuneCount(l.wire.Head) + utf8.RuneCount(l.wire.Tail) + more
 		if w.chars >= 0 && chars > w.chars || l.at.Before(w.since) {
 			break
 		}
@@ -143,7 +143,7 @@ func (r *room) subjectWire() wire {
 	w := r.fromRoom("groupchat")
 	if s.Nick != "" {
 		if attr, _, err := r.addressOf(s.Nick); err == nil {
-			w.head = append(append([]byte("<message from='"), attr...), "' to='"...)
+			w.Head = append(append([]byte("<message from='"), attr...), "' to='"...)
 		}
 	}
 	b := s.Elements

@@ -109,7 +109,7 @@ func (r *room) invite(x *exchange, o *server.Origin, st *stanza.Stanza, u stanza
 		}
 		w := r.fromRoom("normal").with(append(m, "</x>"...))
 		if id := st.IDString(); id != "" {
-			w.tail = append(stanza.AppendAttr([]byte("' id='"), id), w.tail...)
+			w.Tail = append(stanza.AppendAttr([]byte("' id='"), id), w.Tail...)
 		}
 		x.later = append(x.later, w.append(nil, stanza.AppendAttr(nil, g.jid.String())))
 		if r.invited == nil || len(r.invited) >= maxInvited {

@@ -98,9 +98,9 @@ func (r *room) join(x *exchange, o *server.Origin, nick string, st *stanza.Stanz
 func (r *room) enter(x *exchange, c *client, st *stanza.Stanza, muc stanza.Child, own []string, isNew bool) {
 	r.sendVersions(x, c, st, muc)
 	r.makeRoom(c)
-	for _, other := range r.clients {
-		if other.oc != c.oc && other == other.oc.main() && r.sees(c, other.oc, other.oc.role) {
-			x.give(c, r.presence(other.oc, &change{}, r.knows(c, other.oc), false))
+	for oc := range r.everybody() {
+		if oc != c.oc && r.sees(c, oc, oc.role) {
+			x.give(c, r.presence(oc, &change{}, r.knows(c, oc), false))
 		}
 	}
 	ch := &change{own: own, id: st.ID(), client: c}
@@ -119,11 +119,9 @@ func (r *room) makeRoom(c *client) {
 		return
 	}
 	n := 0
-	for _, other := range r.clients {
-		if other == other.oc.main() {
-			w := r.presence(other.oc, &change{}, r.knows(c, other.oc), false)
-			n += len(w.head) + len(c.attr) + len(w.tail)
-		}
+	for oc := range r.everybody() {
+		w := r.presence(oc, &change{}, r.knows(c, oc), false)
+		n += len(w.Head) + len(c.attr) + len(w.Tail)
 	}
 	c.session.Out.Allow(n)
 }

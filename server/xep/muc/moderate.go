@@ -160,7 +160,7 @@ func (r *room) moderated(t *server.Turn, k *server.IQ, id uint64, raw string, by
 	}
 	l := line{id: r.svc.srv.Store.NextID(), at: time.Now()}
 	l.wire = r.fromRoom("groupchat").with(r.appendStanzaID(news, l.id))
-	l.wire.tail = append([]byte("' id='"+own), l.wire.tail...)
+	l.wire.Tail = append([]byte("' id='"+own), l.wire.Tail...)
 	refused := r.send(x, &server.Origin{}, nil, l, deed{
 		buried: rec.ID, grave: grave,
 		then: func(x *exchange) { x.after = append(x.after, func(t *server.Turn) { k.Reply(t, nil) }) },

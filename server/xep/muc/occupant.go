@@ -2,6 +2,7 @@ package muc
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 	"time"
 
@@ -38,6 +39,17 @@ type client struct {
 
 // main is the client whose presence the occupant shows.
 func (oc *occupant) main() *client { return oc.clients[len(oc.clients)-1] }
+
+// everybody yields those who are in the room, each once, in the order they came.
+func (r *room) everybody() iter.Seq[*occupant] {
+	return func(yield func(*occupant) bool) {
+		for _, c := range r.clients {
+			if c == c.oc.main() && !yield(c.oc) {
+				return
+			}
+		}
+	}
+}
 
 // update makes c the one that is shown, with a new presence. It reports whether
 // others see a difference.

@@ -161,7 +161,7 @@ func (r *room) undo(x *exchange, tr *trial) {
 		r.affect(x, demand{bare: j, aff: st.Affiliation}, from, "")
 	}
 	if hats {
-		for _, oc := range r.everybody() {
+		for _, oc := range slices.Collect(r.everybody()) {
 			r.tell(x, oc, &change{})
 		}
 	}
@@ -194,15 +194,4 @@ func (r *room) setStanding(bare string, st standing) {
 		}
 	}
 	r.unsaved[bare] = true
-}
-
-// everybody returns the occupants in the order they came.
-func (r *room) everybody() []*occupant {
-	var list []*occupant
-	for _, c := range r.clients {
-		if c == c.oc.main() {
-			list = append(list, c.oc)
-		}
-	}
-	return list
 }

@@ -8,30 +8,28 @@ import (
 )
 
 // wire is a stanza that goes to many: serialised once, but for the value of 'to'.
-type wire struct{ head, tail []byte }
+type wire server.Wire
 
-func (w wire) append(b, to []byte) []byte {
-	return append(append(append(b, w.head...), to...), w.tail...)
-}
+func (w wire) append(b, to []byte) []byte { return (*server.Wire)(&w).Append(b, to) }
 
 // shared is the wire for spread.
-func (w wire) shared() *server.Wire { return &server.Wire{Head: w.head, Tail: w.tail} }
+func (w wire) shared() *server.Wire { return (*server.Wire)(&w) }
 
 // alone appends the stanza standing alone, without 'to'.
 func (w wire) alone(b []byte) []byte {
-	head := bytes.TrimSuffix(w.head, []byte(" to='"))
+	head := bytes.TrimSuffix(w.Head, []byte(" to='"))
 	name := bytes.IndexByte(head, ' ')
 	b = append(append(b, head[:name]...), " xmlns='jabber:client'"...)
 	b = append(b, head[name:]...)
-	return append(b, bytes.TrimPrefix(w.tail, []byte("'"))...)
+	return append(b, bytes.TrimPrefix(w.Tail, []byte("'"))...)
 }
 
 // with returns the stanza with an element added at its end.
 func (w wire) with(element []byte) wire {
-	end := bytes.LastIndex(w.tail, []byte("</"))
-	t := make([]byte, 0, len(w.tail)+len(element))
-	t = append(append(append(t, w.tail[:end]...), element...), w.tail[end:]...)
-	return wire{w.head, t}
+	end := bytes.LastIndex(w.Tail, []byte("</"))
+	t := make([]byte, 0, len(w.Tail)+len(element))
+	t = append(append(append(t, w.Tail[:end]...), element...), w.Tail[end:]...)
+	return wire{w.Head, t}
 }
 
 // wireOf makes one of a stanza, sent from an address that is escaped.
