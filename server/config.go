@@ -262,12 +262,16 @@ func Defaults(cfg Config) Config {
 }
 
 // Announcing returns the proxies that speak the PROXY protocol to a listener, by its
-// key in the configuration.
-func (cfg *Config) Announcing(listener string) (proxy.Networks, error) {
-	if !slices.Contains(cfg.ProxyProtocolOn, listener) {
-		return nil, nil
+// key in the configuration, and logs when there is something among them that is none.
+func (srv *Server) Announcing(listener string) proxy.Networks {
+	if !slices.Contains(srv.Config.ProxyProtocolOn, listener) {
+		return nil
 	}
-	return proxy.ParseNetworks(cfg.ProxyProtocol)
+	n, err := proxy.ParseNetworks(srv.Config.ProxyProtocol)
+	if err != nil {
+		srv.Log.Error("proxy_protocol left out", "err", err) // cmd has checked it
+	}
+	return n
 }
 
 func def[T comparable](p *T, v T) {

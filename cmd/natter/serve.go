@@ -138,7 +138,7 @@ func serve(ctx context.Context, o *options, args []string, std stdio) error {
 	site := web.New(core, clients, web.Options{Version: buildInfo().version, MetricsFrom: o.metricsFrom})
 	core.SetSites(o.sites(sockets))
 	core.SetDirectTLS(sockets.port("c2s-tls"))
-	stopHTTP := serveHTTP(site, sockets, certs.config("h2", "http/1.1"), &core.Config, log)
+	stopHTTP := serveHTTP(site, sockets, certs.config("h2", "http/1.1"), core)
 	for _, name := range []string{"c2s", "c2s-tls"} {
 		if ln := sockets[name]; ln != nil {
 			clients.Listen(ln, name == "c2s-tls")

@@ -34,14 +34,14 @@ func (o *options) sites(sockets sockets) (plain, secure string) {
 }
 
 // serveHTTP serves the site on the HTTP listeners and returns what stops it.
-func serveHTTP(site *web.Site, sockets sockets, certs *tls.Config, cfg *server.Config, log *slog.Logger) func(context.Context) {
+func serveHTTP(site *web.Site, sockets sockets, certs *tls.Config, core *server.Server) func(context.Context) {
 	srv := &http.Server{
 		Handler:           site,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ConnContext:       c2s.WebContext,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(core.Log.Handler(), slog.LevelDebug),
 	}
 	for _, name := range []string{"http", "https"} {
 		ln := sockets[name]
@@ -52,11 +52,7 @@ func serveHTTP(site *web.Site, sockets sockets, certs *tls.Config, cfg *server.C
 		if name == "https" {
 			secure = certs
 		}
-		proxies, err := cfg.Announcing(name)
-		if err != nil {
-			log.Error("proxy_protocol left out", "err", err) // complete has checked it
-		}
-		go srv.Serve(c2s.WebListener(ln, c2s.WebOptions{TLS: secure, Max: cfg.HTTPConnections, Proxies: proxies, Log: log}))
+		go srv.Serve(c2s.WebListener(ln, c2s.WebOptions{TLS: secure, Max: core.Config.HTTPConnections, Proxies: core.Announcing(name), Log: core.Log}))
 	}
 	return func(ctx context.Context) {
 		srv.Shutdown(ctx)

@@ -5,18 +5,8 @@ import (
 	"io"
 	"net/netip"
 
-	"natter/server"
 	"natter/server/proxy"
 )
-
-// announcing returns the proxies that speak the PROXY protocol to a listener.
-func announcing(core *server.Server, listener string) proxy.Networks {
-	n, err := core.Config.Announcing(listener)
-	if err != nil {
-		core.Log.Error("proxy_protocol left out", "err", err) // cmd has checked it
-	}
-	return n
-}
 
 // announced reads the PROXY header; after it the connection is the client's. The
 // deadline is that of the login. Nothing is answered to a wrong one: there is no

@@ -56,8 +56,8 @@ func New(core *server.Server, cfg *tls.Config) *Server {
 		bosh:      make(map[string]*bosh),
 	}
 	c.limits.Bytes = core.Config.MaxStanza
-	c.announcing = announcing(core, "c2s")
-	c.announcingDirect = announcing(core, "c2s_tls")
+	c.announcing = core.Announcing("c2s")
+	c.announcingDirect = core.Announcing("c2s_tls")
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }

@@ -30,7 +30,6 @@ import (
 	"natter/server"
 	"natter/server/c2s"
 	"natter/server/cert"
-	"natter/server/proxy"
 	"natter/server/store"
 	"natter/server/web"
 	"natter/server/xep"
@@ -228,7 +227,7 @@ func (s *Server) Listen(t testing.TB) net.Addr {
 func (s *Server) HTTP(t testing.TB) string {
 	t.Helper()
 	site := httptest.NewUnstartedServer(s.Site)
-	if proxies := s.announcing("http"); proxies != nil {
+	if proxies := s.Core.Announcing("http"); proxies != nil {
 		site.Listener = c2s.WebListener(site.Listener, c2s.WebOptions{Max: 10_000, Proxies: proxies, Log: s.Core.Log})
 		site.Config.ConnContext = c2s.WebContext
 	}
@@ -236,15 +235,6 @@ func (s *Server) HTTP(t testing.TB) string {
 	t.Cleanup(site.Close)
 	s.Core.SetSites(site.URL, "")
 	return site.URL
-}
-
-// announcing returns the proxies that speak the PROXY protocol to a listener.
-func (s *Server) announcing(listener string) proxy.Networks {
-	n, err := s.Core.Config.Announcing(listener)
-	if err != nil {
-		s.Core.Log.Error("proxy_protocol left out", "err", err)
-	}
-	return n
 }
 
 // HTTPS is HTTP over TLS, with the certificate that TLS trusts.
@@ -255,7 +245,7 @@ func (s *Server) HTTPS(t testing.TB) string {
 		t.Fatal(err)
 	}
 	srv := &http.Server{Handler: s.Site, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), ConnContext: c2s.WebContext}
-	go srv.Serve(c2s.WebListener(l, c2s.WebOptions{TLS: s.Certs.Config("h2", "http/1.1"), Max: 10_000, Proxies: s.announcing("https"), Log: s.Core.Log}))
+	go srv.Serve(c2s.WebListener(l, c2s.WebOptions{TLS: s.Certs.Config("h2", "http/1.1"), Max: 10_000, Proxies: s.Core.Announcing("https"), Log: s.Core.Log}))
 	t.Cleanup(func() { srv.Close() })
 	return "https://" + l.Addr().String()
 }
