@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,18 +34,7 @@ func (o *options) manual() []chapter {
 	}
 	core := chapters(server.ConfigSource, "Config", fieldsOf(&o.Server), rename)
 	own := chapters(settingsSource, "settings", fieldsOf(&o.settings), rename)
-	list := append(append(core[:1:1], own...), core[1:]...) // where, after what
-	for i := 1; i < len(list); i++ {
-		for j := range i {
-			if list[j].title == list[i].title {
-				list[j].paragraphs = append(list[j].paragraphs, list[i].paragraphs...)
-				list = slices.Delete(list, i, i+1)
-				i--
-				break
-			}
-		}
-	}
-	return list
+	return append(append(core[:1:1], own...), core[1:]...) // where, after what
 }
 
 // chapterTitle is a comment between fields that begins a chapter.
